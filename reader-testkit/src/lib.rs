@@ -1,0 +1,1 @@
+//! Readers that behave well and badly, checkers and snapshots.

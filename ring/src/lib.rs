@@ -1,0 +1,2 @@
+//! The lock-free frame ring.
+#![no_std]

@@ -1,0 +1,1 @@
+//! One AVFrame in, one filled slot out.
