@@ -7,7 +7,9 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 mod no_std;
+mod packages;
 mod process;
+mod setup;
 
 /// The tasks of this repository.
 #[derive(Parser)]
@@ -19,6 +21,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    Setup(setup::Args),
     /// Prove that vas-ring needs no std.
     NoStd,
 }
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<()> {
     match task {
+        Task::Setup(args) => setup::run(&args),
         Task::NoStd => no_std::no_std(),
     }
 }

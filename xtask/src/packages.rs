@@ -1,0 +1,82 @@
+//! The system packages that this workspace needs, and what for.
+
+use clap::ValueEnum;
+
+use crate::setup::probe::Probe;
+
+/// What a set of packages is for; a task asks for the groups that it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Group {
+    /// To build the workspace, its tests and the demo.
+    Build,
+    /// To make test streams, and to look at a running program from outside.
+    Tools,
+}
+
+/// One Debian package.
+#[derive(Debug)]
+pub(crate) struct Package {
+    pub(crate) debian: &'static str,
+    pub(crate) group: Group,
+    pub(crate) needed_for: &'static str,
+    /// How to tell that what it brings is there, when dpkg does not know of it.
+    pub(crate) probe: Probe,
+}
+
+/// Kept minimal: apt adds what these depend on (libswresample-dev, for one).
+pub(crate) const PACKAGES: &[Package] = &[
+    Package {
+        debian: "pkg-config",
+        group: Group::Build,
+        needed_for: "finding FFmpeg's libraries",
+        probe: Probe::Program("pkg-config"),
+    },
+    Package {
+        debian: "libclang-dev",
+        group: Group::Build,
+        needed_for: "generating the FFmpeg bindings",
+        probe: Probe::LibClang,
+    },
+    Package {
+        debian: "libavutil-dev",
+        group: Group::Build,
+        needed_for: "vas-tap: frames and pixel formats",
+        probe: Probe::Library("libavutil"),
+    },
+    Package {
+        debian: "libavcodec-dev",
+        group: Group::Build,
+        needed_for: "the test host: decoding",
+        probe: Probe::Library("libavcodec"),
+    },
+    Package {
+        debian: "libavformat-dev",
+        group: Group::Build,
+        needed_for: "the test host: files and RTSP",
+        probe: Probe::Library("libavformat"),
+    },
+    Package {
+        debian: "libswscale-dev",
+        group: Group::Build,
+        needed_for: "the test host: the contact sheet",
+        probe: Probe::Library("libswscale"),
+    },
+    Package {
+        debian: "ffmpeg",
+        group: Group::Tools,
+        needed_for: "making test streams",
+        probe: Probe::Program("ffmpeg"),
+    },
+    Package {
+        debian: "valgrind",
+        group: Group::Tools,
+        needed_for: "memory checks",
+        probe: Probe::Program("valgrind"),
+    },
+    Package {
+        debian: "strace",
+        group: Group::Tools,
+        needed_for: "counting system calls",
+        probe: Probe::Program("strace"),
+    },
+];
