@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod libtest;
+mod loom;
 mod no_std;
 mod packages;
 mod process;
@@ -22,6 +24,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     Setup(setup::Args),
+    Loom(loom::Args),
     /// Prove that vas-ring needs no std.
     NoStd,
 }
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     match task {
         Task::Setup(args) => setup::run(&args),
+        Task::Loom(args) => loom::run(&args),
         Task::NoStd => no_std::no_std(),
     }
 }
