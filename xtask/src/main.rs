@@ -12,6 +12,7 @@ mod no_std;
 mod packages;
 mod process;
 mod setup;
+mod test;
 
 /// The tasks of this repository.
 #[derive(Parser)]
@@ -24,6 +25,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     Setup(setup::Args),
+    /// Run every test: the workspace's, the documentation's, and the loom models.
+    Test,
     Loom(loom::Args),
     /// Prove that vas-ring needs no std.
     NoStd,
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     match task {
         Task::Setup(args) => setup::run(&args),
+        Task::Test => test::test(),
         Task::Loom(args) => loom::run(&args),
         Task::NoStd => no_std::no_std(),
     }
