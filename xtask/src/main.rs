@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod demo;
 mod libtest;
 mod loom;
 mod no_std;
@@ -25,6 +26,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     Setup(setup::Args),
+    Demo(demo::Args),
     /// Run every test: the workspace's, the documentation's, and the loom models.
     Test,
     Loom(loom::Args),
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     match task {
         Task::Setup(args) => setup::run(&args),
+        Task::Demo(args) => demo::run(&args),
         Task::Test => test::test(),
         Task::Loom(args) => loom::run(&args),
         Task::NoStd => no_std::no_std(),
