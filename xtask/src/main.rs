@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod ci;
 mod demo;
 mod libtest;
 mod loom;
@@ -32,6 +33,8 @@ enum Task {
     Loom(loom::Args),
     /// Prove that vas-ring needs no std.
     NoStd,
+    /// Run all that has to hold before a change goes in.
+    Ci,
 }
 
 fn main() -> ExitCode {
@@ -52,5 +55,6 @@ fn run(task: Task) -> Result<()> {
         Task::Test => test::test(),
         Task::Loom(args) => loom::run(&args),
         Task::NoStd => no_std::no_std(),
+        Task::Ci => ci::ci(),
     }
 }
