@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::demo::{self, host};
+use crate::demo;
 use crate::loom::under_loom;
 use crate::no_std::no_std;
 use crate::packages::Group;
@@ -24,7 +24,9 @@ const STEPS: &[Step] = &[
     ("no-std", no_std),
     ("docs", docs),
     ("test", test),
-    ("demo", || run(&mut host(&demo::Args::clips_for(3)))),
+    ("demo", || {
+        run(&mut demo::built_host(&demo::Args::clips_for(3))?)
+    }),
     ("benches", benches),
 ];
 

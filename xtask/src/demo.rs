@@ -1,6 +1,8 @@
 //! `cargo xtask demo`: real film, two cameras, and readers that borrow the frames.
 
+use std::env;
 use std::ffi::OsString;
+use std::io::{IsTerminal as _, stderr};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
@@ -8,6 +10,7 @@ use anyhow::{Error, Result};
 
 use crate::packages::Group;
 use crate::process::{cannot_start, cargo, root};
+use crate::progress::quietly;
 use crate::setup;
 
 /// Play cameras through the ring, and show what the readers get.
@@ -35,26 +38,48 @@ impl Args {
 
 /// Becomes the host. xtask is out of the way then: Ctrl-C, the exit status and the last word are the host's.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    setup::ensure(&[Group::Build])?;
-    let mut host = host(args);
+    let mut host = built_host(args)?;
     // Paths among the arguments are relative to where the user stands, not to the workspace.
-    host.current_dir(std::env::current_dir()?);
+    host.current_dir(env::current_dir()?);
     let error = host.exec();
     Err(Error::new(error).context(cannot_start(&host)))
 }
 
-/// The command that builds and runs the host.
-pub(crate) fn host(args: &Args) -> Command {
-    let mut host = cargo();
-    host.args([
-        "run",
+/// Builds the host, and returns the command that runs it.
+pub(crate) fn built_host(args: &Args) -> Result<Command> {
+    setup::ensure(&[Group::Build])?;
+    let mut build = on_host("build");
+    // Cargo finds no terminal behind the spinner.
+    if stderr().is_terminal() {
+        build.args(["--color", "always"]);
+    }
+    quietly(
+        "Building the demo (minutes at first, an instant from then on)",
+        &mut build,
+    )?;
+    Ok(host(args))
+}
+
+/// A quiet cargo subcommand on the host.
+fn on_host(subcommand: &str) -> Command {
+    let mut command = cargo();
+    command.args([
+        subcommand,
+        "--quiet",
         "--release",
         "--package",
         "vas-reader-testkit",
         "--example",
         "host",
     ]);
-    host.arg("--manifest-path").arg(root().join("Cargo.toml"));
+    command
+        .arg("--manifest-path")
+        .arg(root().join("Cargo.toml"));
+    command
+}
+
+fn host(args: &Args) -> Command {
+    let mut host = on_host("run");
     host.args(["--", "demo"]);
     for (option, value) in [("--seconds", &args.seconds), ("--out", &args.out)] {
         if let Some(value) = value {

@@ -1,15 +1,15 @@
 //! `cargo xtask loom`: the models of the lock-free parts, explored under `--cfg loom`.
 
 use std::env;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _, stdout};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::libtest::Tally;
 use crate::process::{cannot_start, cargo, shown, target_dir};
+use crate::progress::{spin, spinner};
 
 /// Packages with models, which live in test targets named `loom*`.
 pub(crate) const PACKAGES: &[&str] = &["vas-ring"];
@@ -56,7 +56,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         "loom: no model has {:?} in its name",
         args.filter.as_deref().unwrap_or_default()
     );
-    eprintln!("loom: {} models explored in {seconds:.1} s", tally.ran);
+    eprintln!(
+        "loom: models explored: {}; {seconds:.1} s with the build",
+        tally.ran
+    );
     Ok(())
 }
 
@@ -96,25 +99,19 @@ fn watch(command: &mut Command) -> Result<(bool, Tally)> {
         .stdout(Stdio::piped())
         .spawn()
         .with_context(|| cannot_start(command))?;
+    let output = child
+        .stdout
+        .take()
+        .context("the tests' output is missing")?;
     let mut tally = Tally::default();
-    let spinner = ProgressBar::new_spinner();
-    spinner.set_style(ProgressStyle::with_template(
-        "{spinner} exploring, {elapsed}",
-    )?);
-    for line in BufReader::new(
-        child
-            .stdout
-            .take()
-            .context("the tests' output is missing")?,
-    )
-    .lines()
-    {
+    let spinner = spinner("Exploring");
+    for line in BufReader::new(output).lines() {
         let line = line?;
         // Not before the first test: cargo shows its own progress until then.
         if line.starts_with("running ") {
-            spinner.enable_steady_tick(Duration::from_millis(100));
+            spin(&spinner);
         }
-        spinner.suspend(|| println!("{line}"));
+        spinner.suspend(|| writeln!(stdout(), "{line}"))?;
         tally.add(&line);
     }
     spinner.finish_and_clear();

@@ -13,6 +13,7 @@ mod loom;
 mod no_std;
 mod packages;
 mod process;
+mod progress;
 mod setup;
 mod test;
 

@@ -1,16 +1,14 @@
 //! Installing Debian packages, or saying how.
 
-use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
-use indicatif::ProgressBar;
+use anyhow::{Result, bail};
 
 use super::names;
 use super::probe::on_path;
 use crate::packages::Package;
-use crate::process::{cannot_start, shown};
+use crate::progress::quietly;
 
 /// Who may install, here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +48,7 @@ pub(super) fn install(missing: &[&'static Package]) -> Result<()> {
     }
     let start = Instant::now();
     // One unreachable source makes an update fail, and need not be the one that matters: the install decides.
-    if let Err(error) = quietly("apt-get update", apt_get(way, &["update"])) {
+    if let Err(error) = quietly("Asking apt what there is", &mut apt_get(way, &["update"])) {
         eprintln!("warning: {error:#}; going on with what apt knows");
     }
     let install = [
@@ -62,12 +60,9 @@ pub(super) fn install(missing: &[&'static Package]) -> Result<()> {
     ];
     let mut install = apt_get(way, &install);
     install.args(&names);
-    quietly(&format!("apt-get install {}", names.join(" ")), install)?;
-    eprintln!(
-        "Installed {} packages in {:.0} s.",
-        names.len(),
-        start.elapsed().as_secs_f64()
-    );
+    eprintln!("Installing them with apt-get");
+    quietly("Installing", &mut install)?;
+    eprintln!("Installed in {:.0} s", start.elapsed().as_secs_f64());
     Ok(())
 }
 
@@ -106,29 +101,6 @@ fn apt_get(way: Way, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs the command behind a spinner; its output shows only when it fails.
-fn quietly(headline: &str, mut command: Command) -> Result<()> {
-    eprintln!("Running {headline}");
-    let spinner = ProgressBar::new_spinner();
-    spinner.enable_steady_tick(Duration::from_millis(100));
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| cannot_start(&command))?;
-    spinner.finish_and_clear();
-    if !output.status.success() {
-        std::io::stderr().write_all(&output.stdout)?;
-        std::io::stderr().write_all(&output.stderr)?;
-    }
-    ensure!(
-        output.status.success(),
-        "`{}` failed ({}), for the reason above",
-        shown(&command),
-        output.status
-    );
-    Ok(())
-}
-
 fn is_root() -> bool {
     Command::new("id")
         .arg("-u")
@@ -148,6 +120,7 @@ fn succeeds(command: &mut Command) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::shown;
 
     const NAMES: &[&str] = &["strace", "valgrind"];
 
