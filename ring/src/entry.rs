@@ -1,0 +1,384 @@
+//! What travels with each frame.
+
+use core::fmt;
+use core::str;
+
+use bytemuck::{Pod, Zeroable};
+use static_assertions::{assert_impl_all, const_assert_eq};
+
+/// Everything that is known of one frame except its pixels: 192 bytes, no padding, no pointers.
+///
+/// The writer of the ring sets [`frame_id`](Self::frame_id), [`epoch`](Self::epoch),
+/// [`generation`](Self::generation) and [`camera_id`](Self::camera_id) when it publishes; the rest is what the
+/// publisher gives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct FrameEntry {
+    /// Counts the frames that the decoder offered for this camera, over restarts and resizes: a gap is a loss.
+    pub frame_id: u64,
+    /// Presentation time in units of [`time_base`](Self::time_base), [`NO_PTS`](Self::NO_PTS) when there is none;
+    /// see [`pts`](Self::pts). It may go back, as cameras set their clocks.
+    pub raw_pts: i64,
+    /// `CLOCK_MONOTONIC` in nanoseconds when the frame was offered.
+    pub monotonic_ns: u64,
+    /// Which start of the camera: the first is 0.
+    pub epoch: u32,
+    /// Which allocation within the epoch: a resize makes the next.
+    pub generation: u32,
+    /// Seconds per unit of the presentation time.
+    pub time_base: Rational,
+    /// The camera.
+    pub camera_id: CameraId,
+    /// Picture and planes.
+    pub geometry: Geometry,
+    /// Bytes of the slot that the planes cover, counted from its start.
+    pub bytes: u32,
+    /// Key frame, interlaced, corrupt and so on.
+    pub flags: FrameFlags,
+    /// Range of the sample values.
+    pub color_range: ColorRange,
+    /// Matrix coefficients by their number in ITU-T H.273, 2 when unspecified.
+    pub color_matrix: u8,
+    /// Always 0.
+    pub reserved: u8,
+}
+
+const_assert_eq!(size_of::<FrameEntry>(), 192);
+const_assert_eq!(align_of::<FrameEntry>(), 8);
+const_assert_eq!(core::mem::offset_of!(FrameEntry, camera_id), 40);
+const_assert_eq!(core::mem::offset_of!(FrameEntry, geometry), 80);
+const_assert_eq!(core::mem::offset_of!(FrameEntry, bytes), 184);
+assert_impl_all!(FrameEntry: Send, Sync, Copy);
+
+impl FrameEntry {
+    /// [`raw_pts`](Self::raw_pts) of a frame without presentation time: FFmpeg's `AV_NOPTS_VALUE`.
+    pub const NO_PTS: i64 = i64::MIN;
+
+    /// Presentation time in units of [`time_base`](Self::time_base).
+    pub fn pts(&self) -> Option<i64> {
+        (self.raw_pts != Self::NO_PTS).then_some(self.raw_pts)
+    }
+
+    /// The planes in use.
+    pub fn planes(&self) -> &[Plane] {
+        &self.geometry.planes[..usize::from(self.geometry.pixel_format.planes).min(4)]
+    }
+}
+
+/// Size, format and planes of a picture. One camera's frames share it until the stream changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Geometry {
+    /// Visible width in pixels.
+    pub width: u32,
+    /// Visible height in pixels.
+    pub height: u32,
+    /// Width of a pixel over its height; 0/1 when unknown.
+    pub sample_aspect_ratio: Rational,
+    /// How samples are laid out.
+    pub pixel_format: PixelFormat,
+    /// Where each plane is. A palette is a plane of one row.
+    pub planes: [Plane; 4],
+}
+
+const_assert_eq!(size_of::<Geometry>(), 104);
+
+/// One plane of a picture within its slot, top row first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Plane {
+    /// Bytes from the start of the slot to the first row; a multiple of 64.
+    pub offset: u32,
+    /// Bytes from one row to the next, at least [`row_bytes`](Self::row_bytes).
+    pub stride: u32,
+    /// Bytes of a row that carry samples.
+    pub row_bytes: u32,
+    /// Rows.
+    pub rows: u32,
+}
+
+/// A fraction, as FFmpeg's `AVRational`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Rational {
+    /// Numerator.
+    pub num: i32,
+    /// Denominator; 0 when the fraction is undefined.
+    pub den: i32,
+}
+
+impl Default for Rational {
+    fn default() -> Self {
+        Self { num: 0, den: 1 }
+    }
+}
+
+/// How the samples of a picture are laid out, told so that a reader needs no FFmpeg to understand it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct PixelFormat {
+    name: [u8; 16],
+    /// FFmpeg's `AVPixelFormat` number, which differs between major versions of FFmpeg: the name does not.
+    pub ffmpeg: i32,
+    /// Planes of the picture, a palette included: 1 to 4.
+    pub planes: u8,
+    /// Significant bits of a sample of the first component.
+    pub bits: u8,
+    /// `log2` of the chroma subsampling: across in the low four bits, down in the high four.
+    chroma_shift: u8,
+    /// See the constants.
+    pub traits: u8,
+}
+
+impl PixelFormat {
+    /// Samples of more than 8 bits have their most significant byte first.
+    pub const BIG_ENDIAN: u8 = 1;
+    /// Components are red, green and blue (or a Bayer pattern of them), not luma and chroma.
+    pub const RGB: u8 = 1 << 1;
+    /// There is an alpha component.
+    pub const ALPHA: u8 = 1 << 2;
+    /// Samples index the palette, which is the last plane: 256 entries of four bytes in native-endian ARGB.
+    pub const PALETTE: u8 = 1 << 3;
+    /// Samples are floating-point numbers.
+    pub const FLOAT: u8 = 1 << 4;
+    /// Samples are a Bayer mosaic.
+    pub const BAYER: u8 = 1 << 5;
+    /// Each component has a plane of its own.
+    pub const PLANAR: u8 = 1 << 6;
+
+    /// A format called `name` in FFmpeg's words, cut after 16 bytes.
+    pub fn new(name: &str, ffmpeg: i32, planes: u8, bits: u8, chroma_shift: (u8, u8), traits: u8) -> Self {
+        let mut bytes = [0; 16];
+        let n = name.len().min(bytes.len());
+        bytes[..n].copy_from_slice(&name.as_bytes()[..n]);
+        let chroma_shift = chroma_shift.0 & 15 | chroma_shift.1 << 4;
+        Self { name: bytes, ffmpeg, planes, bits, chroma_shift, traits }
+    }
+
+    /// FFmpeg's name, for instance `yuv420p`. Empty when none was given.
+    pub fn name(&self) -> &str {
+        let n = self.name.iter().position(|&b| b == 0).unwrap_or(self.name.len());
+        str::from_utf8(&self.name[..n]).unwrap_or_default()
+    }
+
+    /// Whether all of `traits` hold.
+    pub fn has(&self, traits: u8) -> bool {
+        self.traits & traits == traits
+    }
+
+    /// `log2` of the chroma subsampling, across and down.
+    pub fn chroma_shift(&self) -> (u8, u8) {
+        (self.chroma_shift & 15, self.chroma_shift >> 4)
+    }
+
+    /// Bytes of one sample: 1 up to 8 bits, 2 up to 16, else 4.
+    pub fn sample_bytes(&self) -> usize {
+        match self.bits {
+            0..=8 => 1,
+            9..=16 => 2,
+            _ => 4,
+        }
+    }
+}
+
+impl fmt::Display for PixelFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What the decoder said of a frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct FrameFlags(pub u8);
+
+impl FrameFlags {
+    /// A key frame.
+    pub const KEY: Self = Self(1);
+    /// Two fields, row by row.
+    pub const INTERLACED: Self = Self(1 << 1);
+    /// Of two fields, the upper one is the earlier.
+    pub const TOP_FIELD_FIRST: Self = Self(1 << 2);
+    /// Damaged or concealed: the picture may show what was never there.
+    pub const CORRUPT: Self = Self(1 << 3);
+
+    /// Whether all of `flags` are set.
+    pub const fn contains(self, flags: Self) -> bool {
+        self.0 & flags.0 == flags.0
+    }
+
+    /// These flags, and `flags` when `on`.
+    #[must_use]
+    pub const fn with(self, flags: Self, on: bool) -> Self {
+        if on { Self(self.0 | flags.0) } else { self }
+    }
+}
+
+/// Range of luma and chroma samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct ColorRange(pub u8);
+
+impl ColorRange {
+    /// Not said.
+    pub const UNSPECIFIED: Self = Self(0);
+    /// 16 to 235 at 8 bits: FFmpeg's `AVCOL_RANGE_MPEG`.
+    pub const LIMITED: Self = Self(1);
+    /// 0 to 255 at 8 bits: FFmpeg's `AVCOL_RANGE_JPEG`.
+    pub const FULL: Self = Self(2);
+}
+
+/// A camera's name, inline: 1 to 39 bytes of UTF-8, enough for a UUID in its 36 characters.
+///
+/// ```
+/// # use vas_ring::CameraId;
+/// let id: CameraId = "0e6f3f5c-9d55-4b57-9a5a-0a9b8c6d7e1f".parse()?;
+/// assert_eq!(id.as_str().len(), 36);
+/// # Ok::<(), vas_ring::CameraIdError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(C)]
+pub struct CameraId {
+    bytes: [u8; 39],
+    len: u8,
+}
+
+const_assert_eq!(size_of::<CameraId>(), 40);
+
+impl CameraId {
+    /// Longest name, in bytes.
+    pub const MAX_LEN: usize = 39;
+
+    /// A camera called `name`.
+    ///
+    /// # Errors
+    ///
+    /// When the name is empty or longer than [`MAX_LEN`](Self::MAX_LEN).
+    pub fn new(name: &str) -> Result<Self, CameraIdError> {
+        if name.is_empty() || name.len() > Self::MAX_LEN {
+            return Err(CameraIdError { len: name.len() });
+        }
+        let mut bytes = [0; Self::MAX_LEN];
+        bytes[..name.len()].copy_from_slice(name.as_bytes());
+        // The length is at most 39.
+        Ok(Self { bytes, len: name.len() as u8 })
+    }
+
+    /// The name; empty for the default, which no camera has.
+    pub fn as_str(&self) -> &str {
+        let len = usize::from(self.len).min(Self::MAX_LEN);
+        str::from_utf8(&self.bytes[..len]).unwrap_or_default()
+    }
+}
+
+impl Default for CameraId {
+    fn default() -> Self {
+        Self::zeroed()
+    }
+}
+
+impl str::FromStr for CameraId {
+    type Err = CameraIdError;
+
+    fn from_str(name: &str) -> Result<Self, CameraIdError> {
+        Self::new(name)
+    }
+}
+
+impl fmt::Display for CameraId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for CameraId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+/// A camera's name that is empty or too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CameraIdError {
+    /// Bytes of the refused name.
+    pub len: usize,
+}
+
+impl fmt::Display for CameraIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a camera id has 1 to {} bytes, this one has {}", CameraId::MAX_LEN, self.len)
+    }
+}
+
+impl core::error::Error for CameraIdError {}
+
+/// Says that types are plain old data, and checks the part of it that a computer can: that there is no padding.
+macro_rules! plain_old_data {
+    ($($name:ident { $($field:ident: $ty:ty),* })*) => {$(
+        const_assert_eq!(size_of::<$name>(), 0 $(+ size_of::<$ty>())*);
+        const _: fn($name) = |value| {
+            let $name { $($field),* } = value;
+            $(let _: $ty = $field;)*
+        };
+        // SAFETY: all fields are integers or plain old data themselves, for which zero is a value.
+        unsafe impl Zeroable for $name {}
+        // SAFETY: `repr(C)`, without padding by the assertion above, and each field, being an integer, an array of them
+        // or plain old data itself, takes any bits.
+        unsafe impl Pod for $name {}
+    )*};
+}
+
+plain_old_data! {
+    FrameEntry {
+        frame_id: u64, raw_pts: i64, monotonic_ns: u64, epoch: u32, generation: u32, time_base: Rational,
+        camera_id: CameraId, geometry: Geometry, bytes: u32, flags: FrameFlags, color_range: ColorRange,
+        color_matrix: u8, reserved: u8
+    }
+    Geometry {
+        width: u32, height: u32, sample_aspect_ratio: Rational, pixel_format: PixelFormat, planes: [Plane; 4]
+    }
+    Plane { offset: u32, stride: u32, row_bytes: u32, rows: u32 }
+    Rational { num: i32, den: i32 }
+    PixelFormat { name: [u8; 16], ffmpeg: i32, planes: u8, bits: u8, chroma_shift: u8, traits: u8 }
+    CameraId { bytes: [u8; 39], len: u8 }
+}
+
+// SAFETY: one integer, `repr(transparent)`.
+unsafe impl Zeroable for FrameFlags {}
+// SAFETY: one integer, `repr(transparent)`.
+unsafe impl Pod for FrameFlags {}
+// SAFETY: one integer, `repr(transparent)`.
+unsafe impl Zeroable for ColorRange {}
+// SAFETY: one integer, `repr(transparent)`.
+unsafe impl Pod for ColorRange {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_every_length() {
+        assert_eq!(CameraId::new(""), Err(CameraIdError { len: 0 }));
+        assert_eq!(CameraId::new(&"x".repeat(40)), Err(CameraIdError { len: 40 }));
+        for n in 1..=39 {
+            let name = "y".repeat(n);
+            assert_eq!(CameraId::new(&name).unwrap().as_str(), name);
+        }
+    }
+
+    /// The entry is plain old data: any bytes are one, and none of its accessors panics on them.
+    #[test]
+    fn hostile_bytes() {
+        let entry: FrameEntry = bytemuck::pod_read_unaligned(&[0xff; 192]);
+        assert_eq!(entry.camera_id.as_str(), "");
+        assert_eq!(entry.geometry.pixel_format.name(), "");
+        assert_eq!(entry.planes().len(), 4);
+        assert_eq!(entry.pts(), Some(-1));
+    }
+
+    #[test]
+    fn no_pts_is_none() {
+        assert_eq!(FrameEntry { raw_pts: FrameEntry::NO_PTS, ..FrameEntry::default() }.pts(), None);
+        assert_eq!(FrameEntry { raw_pts: -5, ..FrameEntry::default() }.pts(), Some(-5));
+    }
+}

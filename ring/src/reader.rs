@@ -1,0 +1,347 @@
+//! A reader's end: borrow the newest frame, or the next one, and learn exactly what was missed.
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::mem;
+
+use crate::head::{HeadWord, Position};
+use crate::lease::Lease;
+use crate::shared::Shared;
+use crate::spec::RingSpec;
+use crate::stats::{Missed, ReaderStats};
+use crate::sync::{Arc, Counter, Ordering};
+
+/// How often a read starts over when the writer has taken the frame that it was going for.
+///
+/// Each time the writer has published at least once more, so only a writer that laps the reader in nanoseconds gets
+/// here, and a poll later is as good.
+const TRIES: usize = 4;
+
+/// What only the reader of a place knows.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// The head as of the last frame that was delivered or counted as missed.
+    head: HeadWord,
+    /// Drops counted as missed so far.
+    drops: u64,
+    /// Newest position at the last refusal for want of budget.
+    refused_to: Option<Position>,
+    /// Slots of leases that were out when last looked at.
+    out: Vec<u16>,
+}
+
+impl Place {
+    pub(crate) fn new(spec: &RingSpec) -> Self {
+        let head = HeadWord::open(Position::default());
+        Self { head, drops: 0, refused_to: None, out: Vec::with_capacity(spec.budget()) }
+    }
+
+    pub(crate) const fn heap_bytes(spec: &RingSpec) -> usize {
+        spec.budget() * size_of::<u16>()
+    }
+
+    /// Whether the budget allows one more lease. Looks at the leases only when it seems used up.
+    #[inline]
+    fn has_ticket(&mut self, shared: &Shared, place: usize) -> bool {
+        if self.out.len() == shared.spec.budget() {
+            self.out.retain(|&slot| shared.word(usize::from(slot)).is_out(place));
+        }
+        self.out.len() < shared.spec.budget()
+    }
+
+    /// Counts what was missed before position `end`, which is beyond what was accounted so far, when the head is at
+    /// `newest` and `drops` frames had been dropped.
+    fn miss(&mut self, depth: usize, newest: Position, end: Position, drops: u64) -> Missed {
+        let last = self.head.position();
+        let published = end.since(last) - 1;
+        let refused = match self.refused_to {
+            Some(to) => to.since(last).min(published),
+            None => 0,
+        };
+        let unreadable = newest.since(last).saturating_sub(depth as u64);
+        let overwritten = unreadable.saturating_sub(refused).min(published - refused);
+        // Both counts are modulo 2^63.
+        let dropped = drops.wrapping_sub(self.drops) << 1 >> 1;
+        self.drops = drops;
+        if self.refused_to.is_some_and(|to| to.since(last) <= end.since(last)) {
+            self.refused_to = None;
+        }
+        Missed { overwritten, skipped: published - refused - overwritten, refused, dropped }
+    }
+}
+
+/// What onlookers see of a reader.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    position: Counter,
+    seen_ns: Counter,
+    seen: Counter,
+    overwritten: Counter,
+    skipped: Counter,
+    refused: Counter,
+    dropped: Counter,
+    refusals: Counter,
+}
+
+impl Record {
+    fn reset(&self, position: Position, now_ns: u64) {
+        for counter in [&self.seen, &self.overwritten, &self.skipped, &self.refused, &self.dropped, &self.refusals] {
+            counter.set(0);
+        }
+        self.position.set(position.bits());
+        self.seen_ns.set(now_ns);
+    }
+
+    fn add(&self, position: Position, missed: Missed) {
+        self.position.set(position.bits());
+        if missed != Missed::default() {
+            self.overwritten.add(missed.overwritten);
+            self.skipped.add(missed.skipped);
+            self.refused.add(missed.refused);
+            self.dropped.add(missed.dropped);
+        }
+    }
+
+    fn stats(&self, shared: &Shared, place: usize) -> ReaderStats {
+        // The reader's own position first: the head that is loaded after it is not older.
+        let position = self.position.get();
+        let newest = shared.head.peek().position();
+        let lag = newest.bits().wrapping_sub(position) >> 1;
+        let leased = (0..shared.spec.slots()).filter(|&slot| shared.word(slot).shows_lease(place));
+        let (leases, oldest_lease) =
+            leased.fold((0, 0), |(n, oldest), slot| (n + 1, shared.age(slot, newest).max(oldest)));
+        ReaderStats {
+            reader: place,
+            seen: self.seen.get(),
+            missed: Missed {
+                overwritten: self.overwritten.get(),
+                skipped: self.skipped.get(),
+                refused: self.refused.get(),
+                dropped: self.dropped.get(),
+            },
+            refusals: self.refusals.get(),
+            // A head that is seen late may still be behind the reader's.
+            lag: if lag > u64::MAX >> 2 { 0 } else { lag },
+            lag_ns: shared.ledger.newest_ns.get().saturating_sub(self.seen_ns.get()),
+            leases,
+            oldest_lease,
+        }
+    }
+}
+
+/// Statistics of the reader in `place`, for whoever holds the ring.
+pub(crate) fn stats_of(shared: &Shared, place: usize) -> ReaderStats {
+    shared.place(place).record.stats(shared, place)
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Wanted {
+    Newest,
+    Oldest,
+}
+
+/// One subscribed reader. It begins with the first frame published after it subscribed.
+///
+/// Dropping it leaves the ring. Its leases stay valid; its place is free again once they are back.
+pub struct Reader {
+    shared: Arc<Shared>,
+    place: usize,
+}
+
+impl Reader {
+    /// For a caller that has just taken `place`.
+    pub(crate) fn seated(shared: Arc<Shared>, place: usize) -> Self {
+        let (head, drops) = shared.head_and_drops();
+        let reader = Self { shared, place };
+        let (state, shared) = reader.state();
+        state.head = head;
+        state.drops = drops;
+        state.refused_to = None;
+        state.out.clear();
+        shared.place(place).record.reset(head.position(), shared.ledger.newest_ns.get());
+        reader
+    }
+
+    #[inline]
+    #[expect(clippy::mut_from_ref, reason = "called once per `&mut self` method, and once before the reader is out")]
+    fn state(&self) -> (&mut Place, &Shared) {
+        // SAFETY: a `Reader` is made only where the place was taken, and gives it back when dropped; each caller has
+        // the reader to itself and calls this once.
+        (unsafe { self.shared.place_state(self.place) }, &self.shared)
+    }
+
+    /// Borrows the newest frame, if there is one that this reader has not had. Frames between the last one and this
+    /// are counted as missed.
+    ///
+    /// Without a new frame this is one load. A ring without a writer has no newest frame: what was published and
+    /// not yet seen is then counted as skipped, and [`next`](Self::next) is the way to read on to the end.
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`].
+    #[inline]
+    pub fn latest(&mut self) -> Result<Option<Lease>, ReadError> {
+        self.read(Wanted::Newest)
+    }
+
+    /// Borrows the oldest readable frame that this reader has not had: one after the other, without a hole as long as
+    /// the reader is less than the ring's depth behind. A hole is counted as missed.
+    ///
+    /// When the writer is gone, the remaining frames still come, and then [`ReadError::Closed`].
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`].
+    #[inline]
+    #[expect(clippy::should_implement_trait, reason = "an iterator can neither fail nor be asked again")]
+    pub fn next(&mut self) -> Result<Option<Lease>, ReadError> {
+        self.read(Wanted::Oldest)
+    }
+
+    #[inline]
+    fn read(&mut self, wanted: Wanted) -> Result<Option<Lease>, ReadError> {
+        let (state, shared) = self.state();
+        let head = shared.head.load();
+        if head == state.head {
+            return if head.closed() { Err(ReadError::Closed) } else { Ok(None) };
+        }
+        self.read_new(wanted)
+    }
+
+    fn read_new(&mut self, wanted: Wanted) -> Result<Option<Lease>, ReadError> {
+        let place = self.place;
+        let (state, shared) = self.state();
+        let record = &shared.place(place).record;
+        let depth = shared.spec.depth();
+        let has_ticket = state.has_ticket(shared, place);
+        for _ in 0..TRIES {
+            // Again, since a ticket that just came back may have brought news of the writer: the claim's argument (see
+            // `word.rs`) wants a head that is loaded with the ticket in hand.
+            let head = shared.head.load();
+            let newest = head.position();
+            let last = state.head.position();
+            if head.closed() && (wanted == Wanted::Newest || newest == last) {
+                let (settled, drops) = shared.head_and_drops();
+                if settled == head {
+                    let missed = state.miss(depth, newest, newest.plus(1), drops);
+                    record.add(newest, missed);
+                    state.head = head;
+                    return Err(ReadError::Closed);
+                }
+                continue;
+            }
+            let behind = newest.since(last);
+            if behind == 0 {
+                // The same frame is the newest, after another writer took over.
+                state.head = head;
+                return Ok(None);
+            }
+            if !has_ticket {
+                state.refused_to = Some(newest);
+                record.refusals.add(1);
+                return Err(ReadError::Budget { budget: shared.spec.budget() });
+            }
+            let target = match wanted {
+                Wanted::Newest => newest,
+                Wanted::Oldest => newest.minus(behind.min(depth as u64) - 1),
+            };
+            let slot = shared.head.slot(target);
+            let word = shared.word(slot);
+            if word.lease(place) && shared.slot_is_at(slot, target) {
+                // SAFETY: the word was open and the slot holds this frame, so it is leased until `Lease::drop`.
+                let entry = unsafe { shared.entry(slot) };
+                let missed = state.miss(depth, newest, target, target.dropped_before(entry.frame_id));
+                record.add(target, missed);
+                record.seen.add(1);
+                record.seen_ns.set(entry.monotonic_ns);
+                state.head = HeadWord::open(target);
+                state.out.push(slot as u16);
+                // SAFETY: leased just now by this place, for the first time, and not released.
+                return Ok(Some(unsafe { Lease::new(&self.shared, slot, place) }));
+            }
+            word.back_out(place);
+        }
+        Err(ReadError::Overtaken)
+    }
+
+    /// What this reader got and missed since it subscribed.
+    pub fn stats(&self) -> ReaderStats {
+        stats_of(&self.shared, self.place)
+    }
+
+    /// The ring's spec.
+    pub fn spec(&self) -> &RingSpec {
+        &self.shared.spec
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let place = self.place;
+        let (state, shared) = self.state();
+        let orphans = &shared.place(place).orphans;
+        let out = state.out.len();
+        if out == 0 {
+            shared.seats.leave_reader(place);
+            return;
+        }
+        // Each lease that is still out gives back one of these, and the reader gives back one for each that is not and
+        // one for itself. Who gives back the last one frees the place, and drops the handle that kept the ring for it.
+        //
+        // Ordering: Relaxed, the sums come out whatever the order; the subtractions synchronise.
+        orphans.fetch_add(out as u32 + 1, Ordering::Relaxed);
+        let handle = self.shared.clone();
+        shared.seats.orphan_reader(place);
+        let back = state.out.iter().filter(|&&slot| !shared.word(usize::from(slot)).orphan(place)).count();
+        state.out.clear();
+        if give_back(shared, place, back as u32 + 1) {
+            drop(handle);
+        } else {
+            mem::forget(handle);
+        }
+    }
+}
+
+/// Gives back `n` of a departed reader's leases. Returns whether they were the last; then the place is free.
+pub(crate) fn give_back(shared: &Shared, place: usize, n: u32) -> bool {
+    // Ordering: Release and Acquire pair with each other among the subtractions: who frees the place comes after
+    // everything that the others did with it.
+    let last = shared.place(place).orphans.fetch_sub(n, Ordering::AcqRel) == n;
+    if last {
+        shared.seats.settle(place);
+    }
+    last
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+/// Why a read gave no frame although it was asked for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// There is a new frame, and the reader holds as many leases as it may: drop one.
+    Budget {
+        /// How many that is.
+        budget: usize,
+    },
+    /// The ring has no writer. It may get another one; until then every read says this.
+    Closed,
+    /// The writer took the frame away again and again while the reader went for it: ask again.
+    Overtaken,
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Budget { budget } => write!(f, "all {budget} leases of this reader are out: drop one first"),
+            Self::Closed => f.write_str("the ring has no writer"),
+            Self::Overtaken => f.write_str("the writer was faster several times in a row: ask again"),
+        }
+    }
+}
+
+impl core::error::Error for ReadError {}

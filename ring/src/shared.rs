@@ -1,0 +1,279 @@
+//! What writer, readers and leases share, and the only ways to the parts that are not atomic.
+
+use alloc::boxed::Box;
+use core::slice;
+
+use crossbeam_utils::CachePadded;
+
+use crate::head::{Head, HeadWord, Position};
+use crate::memory::PixelMemory;
+use crate::reader::{Place, Record};
+use crate::ring::Identity;
+use crate::seats::Seats;
+use crate::spec::RingSpec;
+use crate::stats::{DropCause, Dropped};
+use crate::sync::{AtomicU32, AtomicU64, Counter, Ordering, UnsafeCell};
+use crate::word::Word;
+use crate::writer::Desk;
+use crate::{FrameEntry, spec};
+
+/// One ring. Each part that is written by another party is on cache lines of its own.
+pub(crate) struct Shared {
+    pub(crate) spec: RingSpec,
+    pub(crate) identity: Identity,
+    /// Written by the writer at each publish, read by readers at each poll.
+    pub(crate) head: CachePadded<Head>,
+    /// Written by the writer, read by onlookers.
+    pub(crate) ledger: CachePadded<Ledger>,
+    /// Written by who comes and goes, read by the writer.
+    pub(crate) seats: CachePadded<Seats>,
+    /// Private to the writer.
+    desk: CachePadded<UnsafeCell<Desk>>,
+    slots: Box<[Slot]>,
+    places: Box<[CachePadded<ReaderPlace>]>,
+    memory: Box<dyn PixelMemory>,
+}
+
+struct Slot {
+    /// Written by readers and writer.
+    word: CachePadded<Word>,
+    frame: CachePadded<SlotFrame>,
+}
+
+struct SlotFrame {
+    /// Position of the frame, which tells a reader whether it got the one it came for.
+    position: AtomicU64,
+    /// The entry; the cell stands for the slot's pixels as well, which it says who may touch.
+    entry: UnsafeCell<FrameEntry>,
+}
+
+/// One reader's place.
+pub(crate) struct ReaderPlace {
+    /// Private to the reader.
+    state: UnsafeCell<Place>,
+    /// Written by the reader, read by onlookers.
+    pub(crate) record: Record,
+    /// Leases that outlived their reader, and the reader while it counts them.
+    pub(crate) orphans: AtomicU32,
+}
+
+/// Bytes that a ring of this spec allocates beside its pixels.
+pub(crate) const fn overhead_bytes(spec: &RingSpec) -> usize {
+    // Strong and weak count of the `Arc` come before the ring, padded to its alignment.
+    size_of::<Shared>()
+        + align_of::<Shared>()
+        + spec.slots() * size_of::<Slot>()
+        + spec.readers() * (size_of::<CachePadded<ReaderPlace>>() + Place::heap_bytes(spec))
+        + Desk::heap_bytes(spec)
+}
+
+impl Shared {
+    pub(crate) fn new(spec: RingSpec, identity: Identity, memory: Box<dyn PixelMemory>) -> Self {
+        let start = Position::before(identity.first_frame_id);
+        let slot = |_| Slot {
+            word: CachePadded::new(Word::new()),
+            frame: CachePadded::new(SlotFrame {
+                position: AtomicU64::new(start.bits()),
+                entry: UnsafeCell::new(FrameEntry::default()),
+            }),
+        };
+        let place = |_| {
+            CachePadded::new(ReaderPlace {
+                state: UnsafeCell::new(Place::new(&spec)),
+                record: Record::default(),
+                orphans: AtomicU32::new(0),
+            })
+        };
+        Self {
+            spec,
+            identity,
+            head: CachePadded::new(Head::new(&spec, start)),
+            ledger: CachePadded::new(Ledger::new()),
+            seats: CachePadded::new(Seats::with_writer()),
+            desk: CachePadded::new(UnsafeCell::new(Desk::new(&spec, identity.first_frame_id, start))),
+            slots: (0..spec.slots()).map(slot).collect(),
+            places: (0..spec.readers()).map(place).collect(),
+            memory,
+        }
+    }
+
+    pub(crate) fn word(&self, slot: usize) -> &Word {
+        &self.slots[slot].word
+    }
+
+    pub(crate) fn place(&self, place: usize) -> &ReaderPlace {
+        &self.places[place]
+    }
+
+    /// Reader that holds a lease bit of an open slot: whether the frame in it is the one at `position`.
+    #[inline]
+    pub(crate) fn slot_is_at(&self, slot: usize, position: Position) -> bool {
+        // Ordering: Relaxed, since `Word::lease` has ordered it after the store in `set_position`.
+        self.slots[slot].frame.position.load(Ordering::Relaxed) == position.bits()
+    }
+
+    /// Writer that owns the slot: says which frame is going to be in it.
+    #[inline]
+    pub(crate) fn set_position(&self, slot: usize, position: Position) {
+        // Ordering: Relaxed, published by `Word::publish`.
+        self.slots[slot].frame.position.store(position.bits(), Ordering::Relaxed);
+    }
+
+    /// Anyone: frames published since the one in the slot, for statistics.
+    pub(crate) fn age(&self, slot: usize, newest: Position) -> u64 {
+        // Ordering: Relaxed, since the answer is out of date as soon as it is there.
+        let bits = self.slots[slot].frame.position.load(Ordering::Relaxed);
+        let age = newest.bits().wrapping_sub(bits) >> 1;
+        // A slot that moved on since is newer than `newest`.
+        if age > u64::MAX >> 2 { 0 } else { age }
+    }
+
+    /// The head, and the number of drops at a moment at which that was the head.
+    pub(crate) fn head_and_drops(&self) -> (HeadWord, u64) {
+        let mut head = self.head.load();
+        loop {
+            let drops = self.ledger.drops();
+            // The second load is not older than the writer's head when it counted those drops, and the first is not
+            // newer: where they agree, that was the head.
+            let again = self.head.load();
+            if again == head {
+                return (head, drops);
+            }
+            head = again;
+        }
+    }
+
+    /// The writer's private state.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the writer's seat, and lets no two results live at once.
+    #[inline]
+    #[expect(clippy::mut_from_ref, reason = "the writer's seat is what makes it exclusive")]
+    pub(crate) unsafe fn desk(&self) -> &mut Desk {
+        // SAFETY: exclusive by the caller's word.
+        self.desk.with_mut(|desk| unsafe { &mut *desk })
+    }
+
+    /// A reader's private state.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds this reader's place, and lets no two results live at once.
+    #[inline]
+    #[expect(clippy::mut_from_ref, reason = "the reader's place is what makes it exclusive")]
+    pub(crate) unsafe fn place_state(&self, place: usize) -> &mut Place {
+        // SAFETY: exclusive by the caller's word.
+        self.places[place].state.with_mut(|state| unsafe { &mut *state })
+    }
+
+    /// Writes the entry of a slot.
+    ///
+    /// # Safety
+    ///
+    /// The slot is claimed, and the caller holds the claim.
+    #[inline]
+    pub(crate) unsafe fn set_entry(&self, slot: usize, entry: FrameEntry) {
+        // SAFETY: exclusive by the caller's word.
+        self.slots[slot].frame.entry.with_mut(|at| unsafe { at.write(entry) });
+    }
+
+    /// The pixels of a slot, to be written.
+    ///
+    /// # Safety
+    ///
+    /// The slot is claimed, the caller holds the claim, and lets no two results live at once.
+    #[inline]
+    #[expect(clippy::mut_from_ref, reason = "the claim is what makes it exclusive")]
+    pub(crate) unsafe fn pixels_mut(&self, slot: usize) -> &mut [u8] {
+        self.slots[slot].frame.entry.with_mut(|_| ());
+        // SAFETY: `pixels_at` is within the memory, which lives as long as `self`; exclusive by the caller's word.
+        unsafe { slice::from_raw_parts_mut(self.pixels_at(slot), self.spec.frame_bytes()) }
+    }
+
+    /// The entry of a slot.
+    ///
+    /// # Safety
+    ///
+    /// The slot is leased until the result is gone.
+    #[inline]
+    pub(crate) unsafe fn entry(&self, slot: usize) -> &FrameEntry {
+        // SAFETY: no writer while the lease is out, by the caller's word.
+        self.slots[slot].frame.entry.with(|at| unsafe { &*at })
+    }
+
+    /// The pixels of a slot.
+    ///
+    /// # Safety
+    ///
+    /// The slot is leased until the result is gone.
+    #[inline]
+    pub(crate) unsafe fn pixels(&self, slot: usize) -> &[u8] {
+        self.slots[slot].frame.entry.with(|_| ());
+        // SAFETY: `pixels_at` is within the memory, which lives as long as `self`; no writer by the caller's word.
+        unsafe { slice::from_raw_parts(self.pixels_at(slot), self.spec.frame_bytes()) }
+    }
+
+    #[inline]
+    fn pixels_at(&self, slot: usize) -> *mut u8 {
+        debug_assert!(slot < self.spec.slots());
+        // SAFETY: `Ring::new` has checked that the memory holds all slots.
+        unsafe { self.memory.base().as_ptr().add(slot * self.spec.slot_stride()) }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // The last handle or lease is gone. Touching each frame lets a model see that every reader is ordered before.
+        for slot in &mut self.slots {
+            slot.frame.entry.with_mut(|_| ());
+        }
+    }
+}
+
+// SAFETY: the cells are reached only through the accessors above, whose contracts make each access exclusive or
+// shared as Rust wants it; who may call them is settled by `Seats` and `Word`. Everything else is atomic or never
+// changes, and `PixelMemory` is Send and Sync.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+const _: () = assert!(spec::LINE >= align_of::<u64>());
+
+/// The writer's books.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    drops: AtomicU64,
+    by_cause: [Counter; DropCause::ALL.len()],
+    pub(crate) newest_ns: Counter,
+}
+
+impl Ledger {
+    fn new() -> Self {
+        Self { drops: AtomicU64::new(0), by_cause: Default::default(), newest_ns: Counter::default() }
+    }
+
+    /// Writer: `n` more frames were dropped.
+    #[inline]
+    pub(crate) fn count_drops(&self, cause: DropCause, n: u64) {
+        self.by_cause[cause as usize].add(n);
+        // Ordering: Relaxed, the writer's own last store.
+        let drops = self.drops.load(Ordering::Relaxed).wrapping_add(n);
+        // Ordering: Release pairs with the Acquire of `drops`: who sees this count sees the head that it follows.
+        self.drops.store(drops, Ordering::Release);
+    }
+
+    /// Frames dropped so far.
+    fn drops(&self) -> u64 {
+        // Ordering: Acquire pairs with the Release of `count_drops`.
+        self.drops.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn dropped(&self) -> Dropped {
+        let mut dropped = Dropped::default();
+        for cause in DropCause::ALL {
+            dropped.add(cause, self.by_cause[cause as usize].get());
+        }
+        dropped
+    }
+}

@@ -1,0 +1,63 @@
+//! What a tap writes to: a ring's writer itself, or something that chooses the ring.
+
+use crate::{Claim, DropCause, Writer};
+
+/// Takes the frames of one camera, one after the other, on the thread that decodes them.
+///
+/// It is what keeps a tap and a camera's life apart: neither knows the other, both know the ring. Nothing here may
+/// block, allocate, lock or call the system.
+pub trait FrameSink {
+    /// Whether export is off: then nothing else is asked, and frames are not counted.
+    fn is_off(&self) -> bool;
+
+    /// Whether anyone wants frames now.
+    fn has_readers(&self) -> bool;
+
+    /// Counts a frame that is not going to be published. Returns its id.
+    fn skip(&mut self, cause: DropCause) -> u64;
+
+    /// Claims a slot for a frame of `frame_bytes` bytes.
+    ///
+    /// # Errors
+    ///
+    /// The reason why there is none, and the frame's id: it has been counted as [`skip`](Self::skip) does.
+    fn claim(&mut self, frame_bytes: usize) -> Result<Claim<'_>, (DropCause, u64)>;
+}
+
+impl FrameSink for Writer {
+    #[inline]
+    fn is_off(&self) -> bool {
+        false
+    }
+
+    #[inline]
+    fn has_readers(&self) -> bool {
+        Self::has_readers(self)
+    }
+
+    #[inline]
+    fn skip(&mut self, cause: DropCause) -> u64 {
+        Self::skip(self, cause)
+    }
+
+    #[inline]
+    fn claim(&mut self, frame_bytes: usize) -> Result<Claim<'_>, (DropCause, u64)> {
+        if frame_bytes > self.slot_bytes() {
+            return Err((DropCause::TooLarge, Self::skip(self, DropCause::TooLarge)));
+        }
+        let id = self.next_frame_id();
+        // A refusal has been counted by the claim.
+        Self::claim(self).map_err(|_| (DropCause::Refused, id))
+    }
+}
+
+/// What a camera's frames are expected to be like when it starts, as the decoder says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamSpec {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Bytes that a frame takes in a slot, with its planes on 64-byte boundaries.
+    pub frame_bytes: usize,
+}

@@ -1,0 +1,194 @@
+//! Counts, for readers of the ring and for whoever watches it.
+
+use core::fmt;
+
+/// Why a frame that was offered to the writer was not published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(usize)]
+#[non_exhaustive]
+pub enum DropCause {
+    /// No reader was subscribed, so nothing was copied.
+    NoReader,
+    /// It needs more bytes than a slot has.
+    TooLarge,
+    /// It waits for a ring of another size.
+    Resizing,
+    /// Its pixels are not in memory that a processor may read.
+    Hardware,
+    /// Its format has no byte-addressed planes, or is unknown.
+    Unsupported,
+    /// Its sizes, strides or pointers make no sense.
+    Malformed,
+    /// A claim for it was dropped without being published.
+    Abandoned,
+    /// Every slot was leased. The proof says that this does not happen.
+    Refused,
+    /// It went to no ring of this camera: export was suspended.
+    Suspended,
+}
+
+impl DropCause {
+    /// All causes, in the order of their numbers.
+    pub const ALL: [Self; 9] = [
+        Self::NoReader,
+        Self::TooLarge,
+        Self::Resizing,
+        Self::Hardware,
+        Self::Unsupported,
+        Self::Malformed,
+        Self::Abandoned,
+        Self::Refused,
+        Self::Suspended,
+    ];
+
+    /// A name of one or two words.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoReader => "no reader",
+            Self::TooLarge => "too large",
+            Self::Resizing => "resizing",
+            Self::Hardware => "hardware",
+            Self::Unsupported => "unsupported",
+            Self::Malformed => "malformed",
+            Self::Abandoned => "abandoned",
+            Self::Refused => "refused",
+            Self::Suspended => "suspended",
+        }
+    }
+}
+
+impl fmt::Display for DropCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Frames that were offered and not published, by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    counts: [u64; DropCause::ALL.len()],
+}
+
+impl Dropped {
+    /// Frames dropped for `cause`.
+    pub fn get(&self, cause: DropCause) -> u64 {
+        self.counts[cause as usize]
+    }
+
+    /// Counts `n` more frames dropped for `cause`.
+    pub fn add(&mut self, cause: DropCause, n: u64) {
+        self.counts[cause as usize] += n;
+    }
+
+    /// Frames dropped for any cause.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// Each cause with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (DropCause, u64)> + use<> {
+        let counts = self.counts;
+        DropCause::ALL.into_iter().map(move |cause| (cause, counts[cause as usize]))
+    }
+}
+
+impl core::ops::AddAssign for Dropped {
+    fn add_assign(&mut self, other: Self) {
+        for (mine, its) in self.counts.iter_mut().zip(other.counts) {
+            *mine += its;
+        }
+    }
+}
+
+/// What became of the frames offered to a ring.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RingStats {
+    /// Frames published.
+    pub published: u64,
+    /// Frames dropped before they were published, by cause.
+    pub dropped: Dropped,
+    /// The next frame's id.
+    pub next_frame_id: u64,
+    /// [`FrameEntry::monotonic_ns`](crate::FrameEntry::monotonic_ns) of the newest frame, 0 before the first.
+    pub newest_ns: u64,
+    /// Subscribed readers.
+    pub readers: usize,
+    /// Reader places that wait for leases of readers that left.
+    pub leaving: usize,
+    /// Whether the ring has no writer.
+    pub closed: bool,
+}
+
+impl RingStats {
+    /// Frames offered: published and dropped.
+    pub fn offered(&self) -> u64 {
+        self.published + self.dropped.total()
+    }
+}
+
+/// Frames that a reader did not get, by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Missed {
+    /// Published, and gone before the reader asked.
+    pub overwritten: u64,
+    /// Published and still readable, but passed over for a newer one.
+    pub skipped: u64,
+    /// Published while the reader was refused for want of budget.
+    pub refused: u64,
+    /// Offered, and never published.
+    pub dropped: u64,
+}
+
+impl Missed {
+    /// Frames missed for any cause.
+    pub fn total(&self) -> u64 {
+        self.published() + self.dropped
+    }
+
+    /// Frames missed although they were published.
+    pub fn published(&self) -> u64 {
+        self.overwritten + self.skipped + self.refused
+    }
+}
+
+impl core::ops::AddAssign for Missed {
+    fn add_assign(&mut self, other: Self) {
+        self.overwritten += other.overwritten;
+        self.skipped += other.skipped;
+        self.refused += other.refused;
+        self.dropped += other.dropped;
+    }
+}
+
+/// What one reader got and what it missed, since it subscribed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReaderStats {
+    /// Which of the ring's reader places.
+    pub reader: usize,
+    /// Frames delivered.
+    pub seen: u64,
+    /// Frames missed up to the last one delivered, by cause.
+    pub missed: Missed,
+    /// Calls refused because the budget was used up.
+    pub refusals: u64,
+    /// Frames published since the last one that was delivered or counted as missed.
+    pub lag: u64,
+    /// Time between the newest published frame and the last one delivered, in nanoseconds.
+    pub lag_ns: u64,
+    /// Leases out.
+    pub leases: usize,
+    /// Frames published since the oldest frame that is leased out; 0 when none is.
+    pub oldest_lease: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_numbered_in_order() {
+        for (n, cause) in DropCause::ALL.into_iter().enumerate() {
+            assert_eq!(cause as usize, n);
+        }
+    }
+}
