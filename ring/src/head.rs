@@ -1,48 +1,72 @@
 //! The head of the ring: how far the writer has come, and in which slots its newest frames are.
+//!
+//! ```text
+//! bits 12..64  POSITION  frames published; a number that wraps
+//! bits 1..12   SLOT      where the newest frame is
+//! bit 0        CLOSED    the ring has no writer
+//! ```
 
-use crate::spec::{MAX_DEPTH, RingSpec};
+use crate::spec::{MAX_BUDGET, MAX_DEPTH, MAX_READERS, RingSpec};
 use crate::sync::{AtomicU16, AtomicU64, Ordering};
 
-/// Set in the head's word while the ring has no writer.
 const CLOSED: u64 = 1;
+const SLOT_SHIFT: u32 = 1;
+const SHIFT: u32 = 12;
+const SLOTS: u64 = (1 << (SHIFT - SLOT_SHIFT)) - 1;
 
-/// A place in the sequence of published frames: an even number that wraps.
+static_assertions::const_assert!((MAX_DEPTH + MAX_READERS * MAX_BUDGET) as u64 <= SLOTS);
+
+/// How many frames have been published, modulo 2^52, in the bits where the head's word has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Position(u64);
 
 impl Position {
     /// Before the first frame of a ring whose first frame has this id.
     pub(crate) fn before(frame_id: u64) -> Self {
-        Self(frame_id << 1)
+        Self(frame_id << SHIFT)
     }
 
     pub(crate) fn plus(self, n: u64) -> Self {
-        Self(self.0.wrapping_add(n << 1))
+        Self(self.0.wrapping_add(n << SHIFT))
     }
 
     pub(crate) fn minus(self, n: u64) -> Self {
-        Self(self.0.wrapping_sub(n << 1))
+        Self(self.0.wrapping_sub(n << SHIFT))
     }
 
     /// Frames published since `earlier`.
     pub(crate) fn since(self, earlier: Self) -> u64 {
-        self.0.wrapping_sub(earlier.0) >> 1
+        self.0.wrapping_sub(earlier.0) >> SHIFT
     }
 
-    /// Frames that were dropped before the frame with this id was published here, modulo 2^63.
+    /// As `since`, for two that were read at different times: 0 when `earlier` is the later.
+    pub(crate) fn since_or_zero(self, earlier: Self) -> u64 {
+        let n = self.since(earlier);
+        if n < 1 << (63 - SHIFT) { n } else { 0 }
+    }
+
+    /// Frames that were dropped before the frame with this id was published here, modulo 2^52.
     pub(crate) fn dropped_before(self, frame_id: u64) -> u64 {
-        // frame_id = position / 2 - 1 + dropped, as positions start at twice the first id.
-        (frame_id << 1).wrapping_add(2).wrapping_sub(self.0) >> 1
+        // frame_id = published + dropped - 1, as positions start at the first id.
+        Self::before(frame_id.wrapping_add(1)).since(self)
     }
 
-    /// As a plain number, for the slot's own record.
-    pub(crate) fn bits(self) -> u64 {
+    /// The difference of two counts of drops, each modulo 2^52 or better.
+    pub(crate) fn drops_between(earlier: u64, later: u64) -> u64 {
+        later.wrapping_sub(earlier) << SHIFT >> SHIFT
+    }
+
+    pub(crate) fn to_bits(self) -> u64 {
         self.0
+    }
+
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        Self(bits)
     }
 
     fn index(self, mask: usize) -> usize {
         // Truncation keeps the low bits, which are all that the mask leaves.
-        (self.0 >> 1) as usize & mask
+        (self.0 >> SHIFT) as usize & mask
     }
 }
 
@@ -51,21 +75,32 @@ impl Position {
 pub(crate) struct HeadWord(u64);
 
 impl HeadWord {
-    pub(crate) fn open(position: Position) -> Self {
-        Self(position.0)
+    /// A ring with a writer, whose newest frame is at `position` in `slot`.
+    pub(crate) fn open(position: Position, slot: usize) -> Self {
+        Self(position.0 | (slot as u64) << SLOT_SHIFT)
     }
 
-    pub(crate) fn closed(self) -> bool {
+    /// As it is, but without a writer.
+    pub(crate) fn close(self) -> Self {
+        Self(self.0 | CLOSED)
+    }
+
+    pub(crate) fn is_closed(self) -> bool {
         self.0 & CLOSED != 0
     }
 
     pub(crate) fn position(self) -> Position {
-        Position(self.0 & !CLOSED)
+        Position(self.0 >> SHIFT << SHIFT)
+    }
+
+    pub(crate) fn slot(self) -> usize {
+        // Eleven bits.
+        (self.0 >> SLOT_SHIFT & SLOTS) as usize
     }
 }
 
-/// The newest position, and the slots of the newest frames by the low bits of their positions. On the same cache
-/// line for depths up to 26, written by the writer alone.
+/// The head's word, and the slots of the newest frames by the low bits of their positions: on one cache line for
+/// depths up to 16, written by the writer alone.
 #[derive(Debug)]
 pub(crate) struct Head {
     word: AtomicU64,
@@ -74,7 +109,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    pub(crate) fn new(spec: &RingSpec, start: Position) -> Self {
+    pub(crate) fn new(spec: &RingSpec, start: HeadWord) -> Self {
         Self {
             word: AtomicU64::new(start.0),
             mask: spec.depth().next_power_of_two() - 1,
@@ -85,7 +120,7 @@ impl Head {
     /// Reader: the head as it is now, or was lately.
     #[inline]
     pub(crate) fn load(&self) -> HeadWord {
-        // Ordering: Acquire pairs with the Release of `advance`: the slots of all positions up to this one are there.
+        // Ordering: Acquire pairs with the Release of `store`: the slots of all positions up to this one are there.
         HeadWord(self.word.load(Ordering::Acquire))
     }
 
@@ -95,27 +130,56 @@ impl Head {
         HeadWord(self.word.load(Ordering::Relaxed))
     }
 
-    /// Reader: the slot that holds, or held, the frame at `position`, which is not newer than a loaded head.
+    /// Reader: the slot that holds, or held, the frame at `position`, which is not newer than `newest`.
     #[inline]
-    pub(crate) fn slot(&self, position: Position) -> usize {
+    pub(crate) fn slot(&self, newest: HeadWord, position: Position) -> usize {
+        if position == newest.position() {
+            return newest.slot();
+        }
         // Ordering: Relaxed, since `load` has ordered it after the writer's store for that position. It may find a later
         // store, when the writer has lapped this entry; the slot's own position tells.
         usize::from(self.slots[position.index(self.mask)].load(Ordering::Relaxed))
     }
 
-    /// Writer: makes the frame at `position` in `slot` the newest.
+    /// Writer: makes this the newest frame.
     #[inline]
-    pub(crate) fn advance(&self, position: Position, slot: u16) {
-        // Ordering: Relaxed, published by the store below.
-        self.slots[position.index(self.mask)].store(slot, Ordering::Relaxed);
-        // Ordering: Release pairs with the Acquire of `load`.
-        self.word.store(position.0, Ordering::Release);
+    pub(crate) fn advance(&self, newest: HeadWord) {
+        if self.mask != 0 {
+            // Ordering: Relaxed, published by the store below.
+            self.slots[newest.position().index(self.mask)].store(newest.slot() as u16, Ordering::Relaxed);
+        }
+        self.store(newest);
     }
 
-    /// Writer: says that there is no writer any more, or one again.
-    pub(crate) fn set_closed(&self, position: Position, closed: bool) {
-        // Ordering: Release pairs with the Acquire of `load`, as in `advance`: a reader that first learns of
-        // `position` from this store still looks up its slot.
-        self.word.store(position.0 | u64::from(closed), Ordering::Release);
+    /// Writer: moves the head, or says that there is no writer any more, or one again.
+    #[inline]
+    pub(crate) fn store(&self, word: HeadWord) {
+        // Ordering: Release pairs with the Acquire of `load`.
+        self.word.store(word.0, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_wrap() {
+        let start = Position::before(u64::MAX);
+        assert_eq!(start.plus(3).since(start), 3);
+        assert_eq!(start.plus(3).minus(3), start);
+        assert_eq!(start.plus(1).dropped_before(u64::MAX), 0);
+        assert_eq!(start.plus(2).dropped_before(4), 4);
+        assert_eq!(start.since_or_zero(start.plus(1)), 0);
+        assert_eq!(Position::drops_between(u64::MAX, 1), 2);
+    }
+
+    #[test]
+    fn words_keep_their_parts() {
+        let position = Position::before(u64::MAX);
+        let word = HeadWord::open(position, 1024);
+        assert_eq!((word.position(), word.slot(), word.is_closed()), (position, 1024, false));
+        let word = word.close();
+        assert_eq!((word.position(), word.slot(), word.is_closed()), (position, 1024, true));
     }
 }

@@ -39,7 +39,7 @@
 //! It is not a queue: a slow reader misses frames. It does not wait or wake: a reader polls, and an idle poll
 //! is one load. It knows nothing of FFmpeg, cameras, or time.
 
-#![cfg_attr(not(test), no_std)]
+#![cfg_attr(not(any(test, loom)), no_std)]
 #![deny(unsafe_code)]
 
 extern crate alloc;

@@ -15,7 +15,7 @@ use crate::sync::{Arc, Counter, Ordering};
 ///
 /// Each time the writer has published at least once more, so only a writer that laps the reader in nanoseconds gets
 /// here, and a poll later is as good.
-const TRIES: usize = 4;
+const TRIES: usize = if cfg!(loom) { 2 } else { 4 };
 
 /// What only the reader of a place knows.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new(spec: &RingSpec) -> Self {
-        let head = HeadWord::open(Position::default());
+        let head = HeadWord::open(Position::default(), 0);
         Self { head, drops: 0, refused_to: None, out: Vec::with_capacity(spec.budget()) }
     }
 
@@ -40,13 +40,10 @@ impl Place {
         spec.budget() * size_of::<u16>()
     }
 
-    /// Whether the budget allows one more lease. Looks at the leases only when it seems used up.
+    /// Strikes off the leases that are back.
     #[inline]
-    fn has_ticket(&mut self, shared: &Shared, place: usize) -> bool {
-        if self.out.len() == shared.spec.budget() {
-            self.out.retain(|&slot| shared.word(usize::from(slot)).is_out(place));
-        }
-        self.out.len() < shared.spec.budget()
+    fn count_leases(&mut self, shared: &Shared, place: usize) {
+        self.out.retain(|&slot| shared.word(usize::from(slot)).is_out(place));
     }
 
     /// Counts what was missed before position `end`, which is beyond what was accounted so far, when the head is at
@@ -60,8 +57,7 @@ impl Place {
         };
         let unreadable = newest.since(last).saturating_sub(depth as u64);
         let overwritten = unreadable.saturating_sub(refused).min(published - refused);
-        // Both counts are modulo 2^63.
-        let dropped = drops.wrapping_sub(self.drops) << 1 >> 1;
+        let dropped = Position::drops_between(self.drops, drops);
         self.drops = drops;
         if self.refused_to.is_some_and(|to| to.since(last) <= end.since(last)) {
             self.refused_to = None;
@@ -73,6 +69,7 @@ impl Place {
 /// What onlookers see of a reader.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
+    first_frame_id: Counter,
     position: Counter,
     seen_ns: Counter,
     seen: Counter,
@@ -84,16 +81,17 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    fn reset(&self, position: Position, now_ns: u64) {
+    fn reset(&self, first_frame_id: u64, position: Position, now_ns: u64) {
         for counter in [&self.seen, &self.overwritten, &self.skipped, &self.refused, &self.dropped, &self.refusals] {
             counter.set(0);
         }
-        self.position.set(position.bits());
+        self.first_frame_id.set(first_frame_id);
+        self.position.set(position.to_bits());
         self.seen_ns.set(now_ns);
     }
 
     fn add(&self, position: Position, missed: Missed) {
-        self.position.set(position.bits());
+        self.position.set(position.to_bits());
         if missed != Missed::default() {
             self.overwritten.add(missed.overwritten);
             self.skipped.add(missed.skipped);
@@ -103,15 +101,14 @@ impl Record {
     }
 
     fn stats(&self, shared: &Shared, place: usize) -> ReaderStats {
-        // The reader's own position first: the head that is loaded after it is not older.
-        let position = self.position.get();
+        let position = Position::from_bits(self.position.get());
         let newest = shared.head.peek().position();
-        let lag = newest.bits().wrapping_sub(position) >> 1;
         let leased = (0..shared.spec.slots()).filter(|&slot| shared.word(slot).shows_lease(place));
         let (leases, oldest_lease) =
             leased.fold((0, 0), |(n, oldest), slot| (n + 1, shared.age(slot, newest).max(oldest)));
         ReaderStats {
             reader: place,
+            first_frame_id: self.first_frame_id.get(),
             seen: self.seen.get(),
             missed: Missed {
                 overwritten: self.overwritten.get(),
@@ -120,8 +117,7 @@ impl Record {
                 dropped: self.dropped.get(),
             },
             refusals: self.refusals.get(),
-            // A head that is seen late may still be behind the reader's.
-            lag: if lag > u64::MAX >> 2 { 0 } else { lag },
+            lag: newest.since_or_zero(position),
             lag_ns: shared.ledger.newest_ns.get().saturating_sub(self.seen_ns.get()),
             leases,
             oldest_lease,
@@ -158,7 +154,8 @@ impl Reader {
         state.drops = drops;
         state.refused_to = None;
         state.out.clear();
-        shared.place(place).record.reset(head.position(), shared.ledger.newest_ns.get());
+        let first = shared.frame_id_after(head.position(), drops);
+        shared.place(place).record.reset(first, head.position(), shared.ledger.newest_ns.get());
         reader
     }
 
@@ -203,24 +200,24 @@ impl Reader {
         let (state, shared) = self.state();
         let head = shared.head.load();
         if head == state.head {
-            return if head.closed() { Err(ReadError::Closed) } else { Ok(None) };
+            return if head.is_closed() { Err(ReadError::Closed) } else { Ok(None) };
         }
-        self.read_new(wanted)
+        self.read_new(wanted, head)
     }
 
-    fn read_new(&mut self, wanted: Wanted) -> Result<Option<Lease>, ReadError> {
+    fn read_new(&mut self, wanted: Wanted, mut head: HeadWord) -> Result<Option<Lease>, ReadError> {
         let place = self.place;
         let (state, shared) = self.state();
         let record = &shared.place(place).record;
         let depth = shared.spec.depth();
-        let has_ticket = state.has_ticket(shared, place);
+        let budget = shared.spec.budget();
+        if state.out.len() == budget {
+            state.count_leases(shared, place);
+        }
         for _ in 0..TRIES {
-            // Again, since a ticket that just came back may have brought news of the writer: the claim's argument (see
-            // `word.rs`) wants a head that is loaded with the ticket in hand.
-            let head = shared.head.load();
             let newest = head.position();
             let last = state.head.position();
-            if head.closed() && (wanted == Wanted::Newest || newest == last) {
+            if head.is_closed() && (wanted == Wanted::Newest || newest == last) {
                 let (settled, drops) = shared.head_and_drops();
                 if settled == head {
                     let missed = state.miss(depth, newest, newest.plus(1), drops);
@@ -228,6 +225,7 @@ impl Reader {
                     state.head = head;
                     return Err(ReadError::Closed);
                 }
+                head = settled;
                 continue;
             }
             let behind = newest.since(last);
@@ -236,32 +234,40 @@ impl Reader {
                 state.head = head;
                 return Ok(None);
             }
-            if !has_ticket {
+            if state.out.len() == budget {
                 state.refused_to = Some(newest);
                 record.refusals.add(1);
-                return Err(ReadError::Budget { budget: shared.spec.budget() });
+                return Err(ReadError::Budget { budget });
             }
             let target = match wanted {
                 Wanted::Newest => newest,
                 Wanted::Oldest => newest.minus(behind.min(depth as u64) - 1),
             };
-            let slot = shared.head.slot(target);
+            let slot = shared.head.slot(head, target);
             let word = shared.word(slot);
-            if word.lease(place) && shared.slot_is_at(slot, target) {
-                // SAFETY: the word was open and the slot holds this frame, so it is leased until `Lease::drop`.
-                let entry = unsafe { shared.entry(slot) };
-                let missed = state.miss(depth, newest, target, target.dropped_before(entry.frame_id));
-                record.add(target, missed);
-                record.seen.add(1);
-                record.seen_ns.set(entry.monotonic_ns);
-                state.head = HeadWord::open(target);
-                state.out.push(slot as u16);
-                // SAFETY: leased just now by this place, for the first time, and not released.
-                return Ok(Some(unsafe { Lease::new(&self.shared, slot, place) }));
+            if word.lease(place) {
+                // SAFETY: the word was open, so the slot is leased until `back_out` or `Lease::drop`.
+                let (position, entry) = unsafe { shared.frame(slot) };
+                if position == target {
+                    let missed = state.miss(depth, newest, target, target.dropped_before(entry.frame_id));
+                    record.add(target, missed);
+                    record.seen.add(1);
+                    record.seen_ns.set(entry.monotonic_ns);
+                    state.head = HeadWord::open(target, slot);
+                    state.out.push(slot as u16);
+                    // SAFETY: leased just now by this place, and not given back.
+                    return Ok(Some(unsafe { Lease::new(&self.shared, slot, place, missed) }));
+                }
+                word.back_out(place);
             }
-            word.back_out(place);
+            head = shared.head.load();
         }
         Err(ReadError::Overtaken)
+    }
+
+    /// Id of the first frame that was offered after this reader subscribed.
+    pub fn first_frame_id(&self) -> u64 {
+        self.shared.place(self.place).record.first_frame_id.get()
     }
 
     /// What this reader got and missed since it subscribed.

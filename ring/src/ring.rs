@@ -103,11 +103,11 @@ impl Ring {
         RingStats {
             published,
             dropped: shared.ledger.dropped(),
-            next_frame_id: shared.identity.first_frame_id.wrapping_add(published).wrapping_add(drops),
+            next_frame_id: shared.frame_id_after(head.position(), drops),
             newest_ns: shared.ledger.newest_ns.get(),
             readers,
             leaving,
-            closed: head.closed(),
+            closed: head.is_closed(),
         }
     }
 
@@ -118,7 +118,7 @@ impl Ring {
 
     /// Whether the ring has no writer.
     pub fn is_closed(&self) -> bool {
-        self.shared.head.peek().closed()
+        self.shared.head.peek().is_closed()
     }
 
     /// Whether this is the last handle, and neither writer, reader nor lease is left: dropping it frees the ring.

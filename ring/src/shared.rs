@@ -41,10 +41,17 @@ struct Slot {
 }
 
 struct SlotFrame {
-    /// Position of the frame, which tells a reader whether it got the one it came for.
-    position: AtomicU64,
-    /// The entry; the cell stands for the slot's pixels as well, which it says who may touch.
-    entry: UnsafeCell<FrameEntry>,
+    frame: UnsafeCell<Frame>,
+    /// The frame's position once more, for onlookers.
+    shown: Counter,
+}
+
+/// A frame as the slot has it. Its cell stands for the slot's pixels as well, which it says who may touch.
+#[derive(Clone, Copy)]
+struct Frame {
+    /// Tells a reader whether it got the frame that it came for.
+    position: Position,
+    entry: FrameEntry,
 }
 
 /// One reader's place.
@@ -70,11 +77,12 @@ pub(crate) const fn overhead_bytes(spec: &RingSpec) -> usize {
 impl Shared {
     pub(crate) fn new(spec: RingSpec, identity: Identity, memory: Box<dyn PixelMemory>) -> Self {
         let start = Position::before(identity.first_frame_id);
+        let head = HeadWord::open(start, 0);
         let slot = |_| Slot {
             word: CachePadded::new(Word::new()),
             frame: CachePadded::new(SlotFrame {
-                position: AtomicU64::new(start.bits()),
-                entry: UnsafeCell::new(FrameEntry::default()),
+                frame: UnsafeCell::new(Frame { position: start, entry: FrameEntry::default() }),
+                shown: Counter::default(),
             }),
         };
         let place = |_| {
@@ -87,10 +95,10 @@ impl Shared {
         Self {
             spec,
             identity,
-            head: CachePadded::new(Head::new(&spec, start)),
+            head: CachePadded::new(Head::new(&spec, head)),
             ledger: CachePadded::new(Ledger::new()),
             seats: CachePadded::new(Seats::with_writer()),
-            desk: CachePadded::new(UnsafeCell::new(Desk::new(&spec, identity.first_frame_id, start))),
+            desk: CachePadded::new(UnsafeCell::new(Desk::new(&spec, identity.first_frame_id, head))),
             slots: (0..spec.slots()).map(slot).collect(),
             places: (0..spec.readers()).map(place).collect(),
             memory,
@@ -105,27 +113,9 @@ impl Shared {
         &self.places[place]
     }
 
-    /// Reader that holds a lease bit of an open slot: whether the frame in it is the one at `position`.
-    #[inline]
-    pub(crate) fn slot_is_at(&self, slot: usize, position: Position) -> bool {
-        // Ordering: Relaxed, since `Word::lease` has ordered it after the store in `set_position`.
-        self.slots[slot].frame.position.load(Ordering::Relaxed) == position.bits()
-    }
-
-    /// Writer that owns the slot: says which frame is going to be in it.
-    #[inline]
-    pub(crate) fn set_position(&self, slot: usize, position: Position) {
-        // Ordering: Relaxed, published by `Word::publish`.
-        self.slots[slot].frame.position.store(position.bits(), Ordering::Relaxed);
-    }
-
     /// Anyone: frames published since the one in the slot, for statistics.
     pub(crate) fn age(&self, slot: usize, newest: Position) -> u64 {
-        // Ordering: Relaxed, since the answer is out of date as soon as it is there.
-        let bits = self.slots[slot].frame.position.load(Ordering::Relaxed);
-        let age = newest.bits().wrapping_sub(bits) >> 1;
-        // A slot that moved on since is newer than `newest`.
-        if age > u64::MAX >> 2 { 0 } else { age }
+        newest.since_or_zero(Position::from_bits(self.slots[slot].frame.shown.get()))
     }
 
     /// The head, and the number of drops at a moment at which that was the head.
@@ -141,6 +131,12 @@ impl Shared {
             }
             head = again;
         }
+    }
+
+    /// The id of the frame that is offered next after so many were published and dropped.
+    pub(crate) fn frame_id_after(&self, position: Position, drops: u64) -> u64 {
+        let first = self.identity.first_frame_id;
+        first.wrapping_add(position.since(Position::before(first))).wrapping_add(drops)
     }
 
     /// The writer's private state.
@@ -167,15 +163,17 @@ impl Shared {
         self.places[place].state.with_mut(|state| unsafe { &mut *state })
     }
 
-    /// Writes the entry of a slot.
+    /// Writes a slot's frame, all but the pixels.
     ///
     /// # Safety
     ///
     /// The slot is claimed, and the caller holds the claim.
     #[inline]
-    pub(crate) unsafe fn set_entry(&self, slot: usize, entry: FrameEntry) {
+    pub(crate) unsafe fn set_frame(&self, slot: usize, position: Position, entry: FrameEntry) {
+        let SlotFrame { frame, shown } = &*self.slots[slot].frame;
         // SAFETY: exclusive by the caller's word.
-        self.slots[slot].frame.entry.with_mut(|at| unsafe { at.write(entry) });
+        frame.with_mut(|at| unsafe { at.write(Frame { position, entry }) });
+        shown.set(position.to_bits());
     }
 
     /// The pixels of a slot, to be written.
@@ -186,20 +184,21 @@ impl Shared {
     #[inline]
     #[expect(clippy::mut_from_ref, reason = "the claim is what makes it exclusive")]
     pub(crate) unsafe fn pixels_mut(&self, slot: usize) -> &mut [u8] {
-        self.slots[slot].frame.entry.with_mut(|_| ());
+        self.slots[slot].frame.frame.with_mut(|_| ());
         // SAFETY: `pixels_at` is within the memory, which lives as long as `self`; exclusive by the caller's word.
         unsafe { slice::from_raw_parts_mut(self.pixels_at(slot), self.spec.frame_bytes()) }
     }
 
-    /// The entry of a slot.
+    /// The position and the entry of a slot.
     ///
     /// # Safety
     ///
     /// The slot is leased until the result is gone.
     #[inline]
-    pub(crate) unsafe fn entry(&self, slot: usize) -> &FrameEntry {
+    pub(crate) unsafe fn frame(&self, slot: usize) -> (Position, &FrameEntry) {
         // SAFETY: no writer while the lease is out, by the caller's word.
-        self.slots[slot].frame.entry.with(|at| unsafe { &*at })
+        let frame = self.slots[slot].frame.frame.with(|at| unsafe { &*at });
+        (frame.position, &frame.entry)
     }
 
     /// The pixels of a slot.
@@ -209,7 +208,7 @@ impl Shared {
     /// The slot is leased until the result is gone.
     #[inline]
     pub(crate) unsafe fn pixels(&self, slot: usize) -> &[u8] {
-        self.slots[slot].frame.entry.with(|_| ());
+        self.slots[slot].frame.frame.with(|_| ());
         // SAFETY: `pixels_at` is within the memory, which lives as long as `self`; no writer by the caller's word.
         unsafe { slice::from_raw_parts(self.pixels_at(slot), self.spec.frame_bytes()) }
     }
@@ -226,7 +225,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         // The last handle or lease is gone. Touching each frame lets a model see that every reader is ordered before.
         for slot in &mut self.slots {
-            slot.frame.entry.with_mut(|_| ());
+            slot.frame.frame.with_mut(|_| ());
         }
     }
 }

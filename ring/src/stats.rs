@@ -165,6 +165,9 @@ impl core::ops::AddAssign for Missed {
 pub struct ReaderStats {
     /// Which of the ring's reader places.
     pub reader: usize,
+    /// Id of the first frame that was offered after the reader subscribed. From there to the last frame delivered,
+    /// [`seen`](Self::seen) and [`missed`](Self::missed) add up to the frames offered.
+    pub first_frame_id: u64,
     /// Frames delivered.
     pub seen: u64,
     /// Frames missed up to the last one delivered, by cause.

@@ -92,6 +92,7 @@ mod model {
             fetch_and(value: u64, order: Ordering) -> u64;
             fetch_or(value: u64, order: Ordering) -> u64;
             fetch_xor(value: u64, order: Ordering) -> u64;
+            compare_exchange(old: u64, new: u64, ok: Ordering, err: Ordering) -> Result<u64, u64>;
         }
     }
 }

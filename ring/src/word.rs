@@ -7,14 +7,15 @@
 //! bits 0..31   LEASE r   reader place r holds a lease, or is finding out that it is too late for one
 //! ```
 //!
-//! | step          | by     | before               | after                              |
-//! |---------------|--------|----------------------|------------------------------------|
-//! | `claim`       | writer | any                  | WRITING set; owned if no LEASE bit |
-//! | `publish`     | writer | WRITING, owned       | 0                                  |
-//! | `lease r`     | reader | LEASE r clear        | LEASE r and LEASED set             |
-//! | `back_out r`  | reader | LEASE r set by it    | LEASE r clear                      |
-//! | `release r`   | lease  | LEASE r set          | LEASE r and ORPHAN r clear         |
-//! | `orphan r`    | reader | any                  | ORPHAN r set if LEASE r was        |
+//! | step          | by     | before                          | after                              |
+//! |---------------|--------|---------------------------------|------------------------------------|
+//! | `claim`       | writer | WRITING clear, or owned         | WRITING set; owned if no LEASE bit |
+//! | `is_returned` | writer | WRITING set                     | the same; owned if no LEASE bit    |
+//! | `publish`     | writer | WRITING set, no LEASE bit       | 0                                  |
+//! | `lease r`     | reader | WRITING clear, LEASE r clear    | LEASE r and LEASED set             |
+//! | `back_out r`  | reader | LEASE r set                     | LEASE r clear                      |
+//! | `release r`   | lease  | LEASE r set                     | LEASE r and ORPHAN r clear         |
+//! | `orphan r`    | reader | LEASE r set                     | ORPHAN r set                       |
 //!
 //! A reader place takes at most one lease of a slot, since it never goes back to a frame it has had: one bit says
 //! it, cannot overflow, and is cleared by the same operation whoever else holds the slot.
@@ -24,20 +25,25 @@
 //! `claim` and `lease` are read-modify-writes of one word, so one comes first.
 //! 1. `lease` first: `claim` sees the bit and does not own the slot. It has set WRITING, so there is no further
 //!    lease; the ones that are out keep the slot until `release`.
-//! 2. `claim` first: `lease` sees WRITING and backs out. `publish` is a plain store that may wipe the bit of a
-//!    reader that has not backed out yet; that reader saw WRITING, holds nothing, and clears a clear bit.
+//! 2. `claim` first: `lease` sees WRITING and changes nothing. So nobody changes the word of a slot that the writer
+//!    owns, and `publish` can be a plain store.
 //! 3. `lease` after `publish`: the reader owns a frame, though maybe not the one it came for. It compares the
 //!    slot's position and backs out when they differ, so being lapped any number of times does no harm.
 //!
 //! # Why a claim always finds a slot
 //!
-//! Each of the R readers has B *tickets*, one per lease that it may hold; it needs one in hand to touch a word at
-//! all, and has it back when `release` or `back_out` is done. R * B + 1 slots are retired, that is, not among the
-//! newest K. Say a claim found a LEASE bit in each of them. Then some ticket was seen twice, in slot a and later in
-//! slot b. Between the two it came back from a: that step is a read-modify-write after the claim's own of the same
-//! word, so it reads from it, and `claim` (Release) happens before `release` or `back_out` (Acquire). The writer
-//! published the newest K before it began to claim. So when the reader then loaded the head to go for b, it found
-//! a position that is at least the newest one, and b is among the newest K: it is not retired, a contradiction.
+//! Each of the R readers has B *tickets*, one per lease that it may hold. It needs one in hand to set its bit in a
+//! word, and has it back when `release` or `back_out` is done, and when `is_out` has told it, if that was on another
+//! thread. R * B + 1 slots are retired, that is, not among the newest K. A claim looks at each of them once: first at
+//! the one that was retired last, which is open, and shuts it; then at those that earlier claims have shut. (Slots
+//! that were never used have never been named to a reader.) Say it found a LEASE bit in every one. Then some ticket
+//! was seen twice, in slot a and later in slot b, which an earlier claim had shut. It was in one of them first:
+//! 1. In b, then in a. Leaving b happens before `lease` of a (Release), which the look at a (Acquire) saw. So the
+//!    look at b, after that, saw b without it.
+//! 2. In a, then in b. Leaving a happens before `lease` of b (Release), which the claim that shut b (Acquire) saw. So
+//!    the look at a, after that, saw a without it.
+//!
+//! Both end in a contradiction.
 
 use crate::spec::MAX_READERS;
 use crate::sync::{AtomicU64, Ordering};
@@ -68,7 +74,7 @@ pub(crate) struct Claimed {
 
 impl Claimed {
     /// No lease is out: the slot is the writer's.
-    pub(crate) fn owned(self) -> bool {
+    pub(crate) fn is_owned(self) -> bool {
         self.before & LEASES == 0
     }
 
@@ -86,10 +92,17 @@ impl Word {
     /// Writer: shuts the slot to new leases, and owns it if there are none.
     #[inline]
     pub(crate) fn claim(&self) -> Claimed {
-        // Ordering: Acquire pairs with the Release of `release`, so that what a reader read it has read before the
-        // slot is overwritten. Release pairs with the Acquire of `release` and `back_out`: a reader that comes back
-        // from this slot has seen the newest head (see the module).
-        Claimed { before: self.0.fetch_or(WRITING, Ordering::AcqRel) }
+        // Ordering: Acquire pairs with the Release of `release` and `back_out`, so that what a reader read it has read
+        // before the slot is overwritten, and with that of `lease` for where its ticket was before (cases 1 and 2).
+        Claimed { before: self.0.fetch_or(WRITING, Ordering::Acquire) }
+    }
+
+    /// Writer: whether the leases that kept `claim` from owning the slot are back; then it owns it.
+    #[inline]
+    pub(crate) fn is_returned(&self) -> bool {
+        // Ordering: Acquire pairs with the Release of `release`, `back_out` and `lease`, as in `claim`. A load is enough:
+        // the slot is shut, so its LEASE bits only go, and it leaves the line where the lease is.
+        self.0.load(Ordering::Acquire) & LEASES == 0
     }
 
     /// Writer: opens the slot it owns, with a new frame in it.
@@ -100,49 +113,65 @@ impl Word {
         self.0.store(0, Ordering::Release);
     }
 
-    /// Reader: asks for a lease. Returns whether the slot is open.
+    /// Reader: takes a lease, if the slot is open. Returns whether it is.
+    ///
+    /// Starts over when another reader was at the word meanwhile, so one of them always comes through.
     #[inline]
     pub(crate) fn lease(&self, place: usize) -> bool {
-        // Ordering: Acquire pairs with the Release of `publish`.
-        self.0.fetch_or(lease_bit(place) | LEASED, Ordering::Acquire) & WRITING == 0
+        // The first to come finds 0, so that guessing saves fetching the line twice.
+        let mut before = 0;
+        loop {
+            let after = before | lease_bit(place) | LEASED;
+            // Ordering: Acquire pairs with the Release of `publish`. Release pairs with the Acquire of `claim` and
+            // `is_returned`: who sees this bit sees the slots without it where the ticket was before. Relaxed on failure,
+            // where nothing is read.
+            match self.0.compare_exchange(before, after, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) if now & WRITING != 0 => return false,
+                Err(now) => before = now,
+            }
+        }
     }
 
-    /// Reader: takes back what `lease` asked for, having read nothing but the slot's position.
+    /// Reader: takes back what `lease` took, having read no more than which frame the slot has.
     #[inline]
     pub(crate) fn back_out(&self, place: usize) {
-        // Ordering: Acquire pairs with the Release of `claim`: the next head that this reader loads is not older than
-        // the claim that shut the slot. Nothing was read that a later writer could disturb, so there is no Release.
-        self.0.fetch_and(!lease_bit(place), Ordering::Acquire);
+        // Ordering: Release pairs with the Acquire of `claim` and `is_returned`: that much was read before the slot is
+        // overwritten.
+        self.0.fetch_and(!lease_bit(place), Ordering::Release);
     }
 
     /// Lease: gives the slot back. Returns whether its reader is gone.
     #[inline]
     pub(crate) fn release(&self, place: usize) -> bool {
         let mine = lease_bit(place) | orphan_bit(place);
-        // Ordering: Release pairs with the Acquire of `claim`, and of `is_out` for a lease that another thread drops.
-        // Acquire pairs with the Release of `claim`, for the head that the reader loads when it uses the ticket again.
-        self.0.fetch_and(!mine, Ordering::AcqRel) & orphan_bit(place) != 0
+        // Ordering: Release pairs with the Acquire of `claim` and `is_returned`, so that what was read was read before the
+        // slot is overwritten, and with that of `is_out`, when another thread drops the lease.
+        self.0.fetch_and(!mine, Ordering::Release) & orphan_bit(place) != 0
     }
 
     /// Reader: whether the lease that it took is still out.
     #[inline]
     pub(crate) fn is_out(&self, place: usize) -> bool {
-        // Ordering: Acquire pairs with the Release of `release`, which passes on what that saw of the writer. Reading
-        // from a later `publish` does as well, as it comes after a `claim` that saw the release.
+        // Ordering: Acquire pairs with the Release of `release`, so that the lease was given back before the ticket is
+        // used again. Reading from a later `publish` does as well, as that comes after a look that saw it given back.
         self.0.load(Ordering::Acquire) & lease_bit(place) != 0
     }
 
     /// Reader, on its way out: makes its lease of the slot, if that is still out, say so when it is given back.
     /// Returns whether it was still out.
     pub(crate) fn orphan(&self, place: usize) -> bool {
-        // Ordering: Relaxed, since atomicity alone decides who settles the lease: either this sees it gone, or
-        // `release` sees the bit. What the settling then needs is ordered by the place's count of orphans.
-        let out = self.0.fetch_or(orphan_bit(place), Ordering::Relaxed) & lease_bit(place) != 0;
-        if !out {
-            // Ordering: Relaxed, as above. The bit means nothing without the lease; it goes before the place is free.
-            self.0.fetch_and(!orphan_bit(place), Ordering::Relaxed);
+        // Ordering: Relaxed here and below, since atomicity alone decides who settles the lease: either this sees it
+        // gone, or `release` sees the bit. What the settling then needs is ordered by the place's count of orphans.
+        let mut before = self.0.load(Ordering::Relaxed);
+        while before & lease_bit(place) != 0 {
+            // Ordering: see above.
+            match self.0.compare_exchange(before, before | orphan_bit(place), Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => before = now,
+            }
         }
-        out
+        false
     }
 
     /// Anyone: whether place holds a lease now, for statistics.

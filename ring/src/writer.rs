@@ -1,69 +1,79 @@
 //! The writer's end: claim a slot, fill it, publish it.
 
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 use core::fmt;
 
-use crate::head::Position;
+use crate::head::HeadWord;
 use crate::shared::Shared;
 use crate::spec::RingSpec;
 use crate::sync::Arc;
 use crate::{DropCause, FrameEntry};
 
-/// What only the writer knows: which slots are retired, and what it is filling.
+/// What only the writer knows: which slots it may try next, and what it is filling.
 ///
-/// Every slot is in exactly one of: the newest K by the head, `free`, `held`, `claimed`.
+/// Every slot is in exactly one of `readable`, `retired`, `held`, `claimed`, or not used yet.
 #[derive(Debug)]
 pub(crate) struct Desk {
-    /// Where the newest published frame is.
-    position: Position,
-    /// Frames published, up to the depth.
-    filled: usize,
+    head: HeadWord,
     next_frame_id: u64,
-    /// Retired, not known to be leased; the most recently retired last, which is the first to be tried: its lines are
-    /// the likeliest to be in this core's cache still.
-    free: Vec<u16>,
-    /// Retired, found leased, and shut to new leases since; tried again, the longest waiting first, when `free` is empty.
+    /// The newest K, oldest first.
+    readable: VecDeque<u16>,
+    /// The slot that was retired last, open still: the first to be tried, as its lines are the likeliest to be in this
+    /// core's cache. There is one at most, since each publish retires one and each claim takes it.
+    retired: Option<u16>,
+    /// Retired, found leased by a claim and shut by it; tried again in turn.
     held: VecDeque<u16>,
+    /// Slots from here on have never been used. They are the last resort, to keep few buffers in use.
+    fresh: u16,
     claimed: Option<u16>,
 }
 
 impl Desk {
-    pub(crate) fn new(spec: &RingSpec, next_frame_id: u64, position: Position) -> Self {
-        let mut free = Vec::with_capacity(spec.slots());
-        // Slots number at most 32 + 31 * 32 + 1. The first to be claimed is the first in memory.
-        free.extend((0..spec.slots() as u16).rev());
-        Self { position, filled: 0, next_frame_id, free, held: VecDeque::with_capacity(spec.slots()), claimed: None }
+    pub(crate) fn new(spec: &RingSpec, next_frame_id: u64, head: HeadWord) -> Self {
+        Self {
+            head,
+            next_frame_id,
+            readable: VecDeque::with_capacity(spec.depth()),
+            retired: None,
+            held: VecDeque::with_capacity(spec.slots()),
+            fresh: 0,
+            claimed: None,
+        }
     }
 
     pub(crate) const fn heap_bytes(spec: &RingSpec) -> usize {
-        2 * spec.slots() * size_of::<u16>()
+        (spec.depth() + spec.slots()) * size_of::<u16>()
     }
 
-    /// Finds a retired slot that nobody leases. Tries each at most once.
+    /// Finds a slot that nobody leases, and whether somebody did. Looks at each retired slot once; the order is part of
+    /// the argument in `word.rs`.
     #[inline]
     fn claim(&mut self, shared: &Shared) -> Option<(u16, bool)> {
-        while let Some(slot) = self.free.pop() {
+        let waiting = self.held.len();
+        if let Some(slot) = self.retired.take() {
             let word = shared.word(usize::from(slot)).claim();
-            if word.owned() {
+            if word.is_owned() {
                 return Some((slot, word.was_leased()));
             }
             self.held.push_back(slot);
         }
-        self.claim_held(shared)
+        self.claim_other(shared, waiting)
     }
 
     #[cold]
-    fn claim_held(&mut self, shared: &Shared) -> Option<(u16, bool)> {
-        for _ in 0..self.held.len() {
+    fn claim_other(&mut self, shared: &Shared, waiting: usize) -> Option<(u16, bool)> {
+        for _ in 0..waiting {
             let slot = self.held.pop_front()?;
-            let word = shared.word(usize::from(slot)).claim();
-            if word.owned() {
-                return Some((slot, word.was_leased()));
+            if shared.word(usize::from(slot)).is_returned() {
+                return Some((slot, true));
             }
             self.held.push_back(slot);
         }
-        None
+        // Slots number at most 1025.
+        (self.fresh < shared.spec.slots() as u16).then(|| {
+            self.fresh += 1;
+            (self.fresh - 1, false)
+        })
     }
 }
 
@@ -112,8 +122,8 @@ impl Writer {
 
     /// Claims a slot for the next frame.
     ///
-    /// Takes one read-modify-write on a slot word, and one more for each retired slot that a reader still holds;
-    /// never more than there are slots.
+    /// Takes one read-modify-write of a slot word, and if a reader holds that slot, one load for each that readers hold:
+    /// never more than `readers * budget` loads.
     ///
     /// # Errors
     ///
@@ -143,7 +153,8 @@ impl Writer {
     fn recover_forgotten_claim(&mut self) {
         let (desk, _) = self.desk();
         if let Some(slot) = desk.claimed.take() {
-            desk.free.push(slot);
+            // It is shut and without leases: the next claim owns it at once.
+            desk.retired = Some(slot);
             self.skip(DropCause::Abandoned);
         }
     }
@@ -197,7 +208,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.recover_forgotten_claim();
         let (desk, shared) = self.desk();
-        shared.head.set_closed(desk.position, true);
+        shared.head.store(desk.head.close());
         shared.seats.leave_writer();
     }
 }
@@ -211,7 +222,7 @@ impl fmt::Debug for Writer {
 /// Opens the ring again after the seat changed hands.
 pub(crate) fn reopen(writer: &mut Writer) {
     let (desk, shared) = writer.desk();
-    shared.head.set_closed(desk.position, false);
+    shared.head.store(desk.head);
 }
 
 /// A slot that is being filled. Publishing consumes it; dropping it, in a panic too, abandons the frame, which is
@@ -275,7 +286,7 @@ impl Claim<'_> {
         let slot = self.slot;
         let (desk, shared) = self.writer.desk();
         let frame_id = desk.next_frame_id;
-        let position = desk.position.plus(1);
+        let position = desk.head.position().plus(1);
         let identity = &shared.identity;
         let entry = FrameEntry {
             frame_id,
@@ -284,21 +295,17 @@ impl Claim<'_> {
             camera_id: identity.camera_id,
             ..*entry
         };
-        let at = usize::from(slot);
         // SAFETY: the slot is claimed until `claimed` is taken back below.
-        unsafe { shared.set_entry(at, entry) };
-        shared.set_position(at, position);
+        unsafe { shared.set_frame(usize::from(slot), position, entry) };
         desk.claimed = None;
-        shared.word(at).publish();
-        // The frame that was the K-th newest is not any more. `free` takes each slot once, within its capacity.
-        if desk.filled == shared.spec.depth() {
-            let oldest = position.minus(shared.spec.depth() as u64);
-            desk.free.push(shared.head.slot(oldest) as u16);
-        } else {
-            desk.filled += 1;
+        shared.word(usize::from(slot)).publish();
+        // No list outgrows its room, since each slot is in one at a time.
+        if desk.readable.len() == shared.spec.depth() {
+            desk.retired = desk.readable.pop_front();
         }
-        shared.head.advance(position, slot);
-        desk.position = position;
+        desk.readable.push_back(slot);
+        desk.head = HeadWord::open(position, usize::from(slot));
+        shared.head.advance(desk.head);
         desk.next_frame_id = frame_id.wrapping_add(1);
         shared.ledger.newest_ns.set(entry.monotonic_ns);
         frame_id

@@ -1,0 +1,250 @@
+//! The driver that all models share.
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use loom::thread::{self, JoinHandle};
+use vas_ring::{
+    DropCause, FrameEntry, HeapMemory, Identity, Lease, ReadError, Reader, Ring, RingSpec, Writer, operations,
+};
+
+/// Bytes of a frame: the first and the last carry its id.
+const BYTES: usize = 64;
+/// Ids start here, so that every model crosses the wrap of ids and positions.
+pub(crate) const FIRST: u64 = u64::MAX - 1;
+
+/// What one model explores, and how far.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Model {
+    name: &'static str,
+    depth: usize,
+    readers: usize,
+    budget: usize,
+    publishes: usize,
+    bound: Option<usize>,
+    full: bool,
+}
+
+impl Model {
+    /// One frame deep, for one reader with one lease.
+    pub(crate) fn new(name: &'static str) -> Self {
+        let full = std::env::var_os("VAS_LOOM_FULL").is_some();
+        Self { name, depth: 1, readers: 1, budget: 1, publishes: 0, bound: None, full }
+    }
+
+    pub(crate) fn depth(self, depth: usize) -> Self {
+        Self { depth, ..self }
+    }
+
+    pub(crate) fn readers(self, readers: usize) -> Self {
+        Self { readers, ..self }
+    }
+
+    pub(crate) fn budget(self, budget: usize) -> Self {
+        Self { budget, ..self }
+    }
+
+    /// Frames that the writer publishes while the readers are at work.
+    pub(crate) fn publishes(self, publishes: usize) -> Self {
+        Self { publishes, ..self }
+    }
+
+    /// So many instead under `--full`.
+    pub(crate) fn publishes_in_full(self, publishes: usize) -> Self {
+        if self.full { Self { publishes, ..self } } else { self }
+    }
+
+    /// Bounds the preemptions of an execution; without, all are explored. `--full` adds one.
+    pub(crate) fn bound(self, preemptions: usize) -> Self {
+        Self { bound: Some(preemptions + usize::from(self.full)), ..self }
+    }
+
+    /// `readers` sets the stage and starts the readers; then the writer publishes.
+    pub(crate) fn check(self, readers: impl Fn(&mut Stage) + Sync + Send + 'static) {
+        self.check_writing(readers, move |stage| stage.publish(self.publishes));
+    }
+
+    /// As `check`, with another writer.
+    pub(crate) fn check_writing(
+        self,
+        readers: impl Fn(&mut Stage) + Sync + Send + 'static,
+        writer: impl Fn(&mut Stage) + Sync + Send + 'static,
+    ) {
+        let executions = Arc::new(AtomicUsize::new(0));
+        let (counted, start) = (executions.clone(), Instant::now());
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = self.bound;
+        builder.max_branches = 10_000;
+        builder.check(move || {
+            counted.fetch_add(1, Relaxed);
+            let mut stage = Stage::new(&self);
+            readers(&mut stage);
+            writer(&mut stage);
+            stage.finish();
+        });
+        eprintln!("{}: {} executions in {:.1?}", self.name, executions.load(Relaxed), start.elapsed());
+    }
+}
+
+/// A ring with its writer on this thread, and readers on others.
+pub(crate) struct Stage {
+    pub(crate) ring: Ring,
+    pub(crate) writer: Option<Writer>,
+    followers: Vec<JoinHandle<Follower>>,
+    others: Vec<JoinHandle<()>>,
+}
+
+impl Stage {
+    fn new(model: &Model) -> Self {
+        let spec = RingSpec::new(model.depth, model.readers, model.budget, BYTES).unwrap();
+        let identity = Identity { first_frame_id: FIRST, ..Identity::default() };
+        let (ring, writer) = Ring::new(spec, identity, HeapMemory::for_spec(&spec)).unwrap();
+        Self { ring, writer: Some(writer), followers: Vec::new(), others: Vec::new() }
+    }
+
+    pub(crate) fn publish(&mut self, n: usize) {
+        (0..n).for_each(|_| publish(self.writer.as_mut().unwrap()));
+    }
+
+    pub(crate) fn skip(&mut self) {
+        self.writer.as_mut().unwrap().skip(DropCause::Malformed);
+    }
+
+    /// A reader, for `follow`.
+    pub(crate) fn follower(&mut self) -> Follower {
+        Follower::new(self.ring.subscribe().unwrap())
+    }
+
+    /// Lets a reader do this on a thread of its own.
+    pub(crate) fn follow(&mut self, it: Follower, act: impl FnOnce(Follower) -> Follower + 'static) {
+        self.followers.push(thread::spawn(move || act(it)));
+    }
+
+    /// Subscribes a reader, and lets it do this on a thread of its own.
+    pub(crate) fn reader(&mut self, act: impl FnOnce(Follower) -> Follower + 'static) {
+        let it = self.follower();
+        self.follow(it, act);
+    }
+
+    /// Waits for a thread in the end.
+    pub(crate) fn spare(&mut self, thread: JoinHandle<()>) {
+        self.others.push(thread);
+    }
+
+    /// Stops the writer, waits for all, and checks every reader's sums.
+    fn finish(mut self) {
+        drop(self.writer.take());
+        self.others.into_iter().for_each(|thread| thread.join().unwrap());
+        for thread in self.followers {
+            thread.join().unwrap().finish(self.ring.stats().next_frame_id);
+        }
+    }
+}
+
+/// Claims, fills and publishes a frame, within the promised number of atomic operations.
+pub(crate) fn publish(writer: &mut Writer) {
+    let waiting = writer.spec().readers() * writer.spec().budget();
+    let before = operations();
+    let mut claim = writer.claim().expect("the writer was refused");
+    let id = claim.frame_id();
+    fill(claim.pixels_mut(), id);
+    claim.publish(&FrameEntry { raw_pts: id as i64, bytes: BYTES as u32, ..FrameEntry::default() });
+    // To claim, the retired slot and those that readers hold; to publish, the word, the list of the newest, the head.
+    let made = operations() - before;
+    assert!(made <= 1 + waiting + 3, "claim and publish took {made} atomic operations");
+}
+
+fn fill(pixels: &mut [u8], id: u64) {
+    pixels[0] = id as u8;
+    pixels[BYTES - 1] = id as u8;
+}
+
+/// Asserts that the entry and the pixels are those of one frame.
+pub(crate) fn assert_whole(lease: &Lease) {
+    let id = lease.frame_id;
+    assert_eq!(lease.raw_pts, id as i64, "an entry of another frame");
+    let pixels = lease.pixels();
+    assert_eq!((pixels[0], pixels[BYTES - 1]), (id as u8, id as u8), "a torn frame");
+}
+
+/// A reader that checks what it is given.
+pub(crate) struct Follower {
+    reader: Reader,
+    /// The first id that it has not accounted for.
+    next_id: u64,
+}
+
+impl Follower {
+    pub(crate) fn new(reader: Reader) -> Self {
+        Self { next_id: reader.first_frame_id(), reader }
+    }
+
+    /// Borrows the newest frame so many times, looking at it when it gets it and before it gives it back.
+    pub(crate) fn latest(mut self, times: usize) -> Self {
+        (0..times).for_each(|_| drop(self.take_latest().inspect(assert_whole)));
+        self
+    }
+
+    /// Borrows the next frame so many times.
+    pub(crate) fn next(mut self, times: usize) -> Self {
+        (0..times).for_each(|_| drop(self.take(Reader::next).ok().flatten().inspect(assert_whole)));
+        self
+    }
+
+    pub(crate) fn take_latest(&mut self) -> Option<Lease> {
+        self.take(Reader::latest).ok().flatten()
+    }
+
+    pub(crate) fn take(
+        &mut self,
+        read: impl FnOnce(&mut Reader) -> Result<Option<Lease>, ReadError>,
+    ) -> Result<Option<Lease>, ReadError> {
+        let Some(lease) = read(&mut self.reader)? else { return Ok(None) };
+        assert_whole(&lease);
+        let ahead = lease.frame_id.wrapping_sub(self.next_id);
+        assert_eq!(
+            ahead,
+            lease.missed().total(),
+            "frame {} after {}: {:?}",
+            lease.frame_id,
+            self.next_id,
+            lease.missed()
+        );
+        self.next_id = lease.frame_id.wrapping_add(1);
+        Ok(Some(lease))
+    }
+
+    pub(crate) fn into_reader(self) -> Reader {
+        self.reader
+    }
+
+    /// After the writer is gone: reads on to the end, where the sums must come out.
+    pub(crate) fn finish(mut self, next_frame_id: u64) {
+        loop {
+            match self.take(Reader::next) {
+                Ok(_) => (),
+                Err(ReadError::Closed) => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        let stats = self.reader.stats();
+        let span = next_frame_id.wrapping_sub(stats.first_frame_id);
+        assert_eq!(stats.seen + stats.missed.total(), span, "{stats:?}");
+        assert_eq!((stats.lag, stats.leases), (0, 0));
+    }
+}
+
+/// Counts the outcomes of a race that has two.
+pub(crate) fn canary() {
+    let outcomes = Arc::new(Mutex::new(std::collections::BTreeSet::new()));
+    let seen = outcomes.clone();
+    Model::new("canary").check(move |stage| {
+        let mut it = stage.follower();
+        let thread = thread::spawn(move || it.take_latest().is_some());
+        stage.publish(1);
+        seen.lock().unwrap().insert(thread.join().unwrap());
+    });
+    let outcomes = outcomes.lock().unwrap().len();
+    assert_eq!(outcomes, 2, "a race with two outcomes had {outcomes}: is the loom shim in place?");
+}
