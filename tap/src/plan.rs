@@ -1,0 +1,125 @@
+//! From the numbers in a frame to what is copied where, all of it checked.
+
+use ffmpeg_next::ffi::AVFrame;
+use libc::c_int;
+use vas_ring::{DropCause, PixelFormat, Plane};
+
+use crate::format::Format;
+
+/// Everything that a frame's layout follows from, except where its planes are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) format: c_int,
+    pub(crate) width: c_int,
+    pub(crate) height: c_int,
+    pub(crate) linesize: [c_int; 4],
+    /// Pixels to leave out at the top, bottom, left and right.
+    pub(crate) crop: [usize; 4],
+}
+
+impl Shape {
+    /// # Safety
+    ///
+    /// `frame` points to an `AVFrame`. Its fields may hold anything.
+    #[inline]
+    pub(crate) unsafe fn of(frame: *const AVFrame) -> Self {
+        // SAFETY: reads of integers through a pointer that is good by the caller's word. No reference to the whole is
+        // made, as some fields are Rust enums and might hold a number that is none of theirs.
+        unsafe {
+            let linesize = &raw const (*frame).linesize;
+            Self {
+                format: (*frame).format,
+                width: (*frame).width,
+                height: (*frame).height,
+                linesize: linesize.cast::<[c_int; 4]>().read(),
+                crop: [(*frame).crop_top, (*frame).crop_bottom, (*frame).crop_left, (*frame).crop_right],
+            }
+        }
+    }
+
+    /// Visible width and height, and the pixels to leave out at the left and top.
+    fn visible(&self) -> Option<[u32; 4]> {
+        let visible = |size: c_int, before: usize, after: usize| {
+            let size = u32::try_from(size).ok()?;
+            let (before, after) = (u32::try_from(before).ok()?, u32::try_from(after).ok()?);
+            let rest = size.checked_sub(before)?.checked_sub(after)?;
+            (rest > 0).then_some((rest, before))
+        };
+        let [top, bottom, left, right] = self.crop;
+        let (width, left) = visible(self.width, left, right)?;
+        let (height, top) = visible(self.height, top, bottom)?;
+        Some([width, height, left, top])
+    }
+}
+
+/// How a frame of some shape is copied into a slot.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) shape: Shape,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) pixel_format: PixelFormat,
+    pub(crate) full_range: bool,
+    /// Where the planes go.
+    pub(crate) planes: [Plane; 4],
+    /// Where they come from.
+    pub(crate) sources: [Source; 4],
+    /// Bytes of the slot that they take.
+    pub(crate) bytes: u32,
+}
+
+/// Where a plane's rows are, from the address in the frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Source {
+    /// Bytes to the first byte of the top row.
+    pub(crate) first: isize,
+    /// Bytes from one row to the next one down.
+    pub(crate) stride: isize,
+    /// Bytes to the lowest byte of any row.
+    pub(crate) low: isize,
+    /// Bytes beyond the highest byte of any row.
+    pub(crate) high: isize,
+}
+
+impl Plan {
+    /// A plan for frames of this shape, or why there is none.
+    #[cold]
+    pub(crate) fn new(shape: &Shape) -> Result<Self, DropCause> {
+        let format = Format::of(shape.format)?;
+        let [width, height, left, top] = shape.visible().ok_or(DropCause::Malformed)?;
+        let mut sources = [Source::default(); 4];
+        for ((source, plane), &linesize) in sources.iter_mut().zip(format.planes()).zip(&shape.linesize) {
+            // A palette's linesize says nothing. Both sizes are positive, or nothing would be visible.
+            let stride = if plane.is_palette() { 0 } else { i64::from(linesize) };
+            if !plane.is_palette() && stride.unsigned_abs() < plane.row_bytes(shape.width.unsigned_abs()) {
+                return Err(DropCause::Malformed);
+            }
+            let (across, down) = plane.position(left, top);
+            *source = Source::new(stride, across, down, plane.row_bytes(width), plane.rows(height))
+                .ok_or(DropCause::Malformed)?;
+        }
+        let (planes, bytes) = format.layout(width, height)?;
+        let (pixel_format, full_range) = (format.pixel_format, format.full_range);
+        Ok(Self { shape: *shape, width, height, pixel_format, full_range, planes, sources, bytes })
+    }
+
+    /// Destination and source of each plane.
+    pub(crate) fn copies(&self) -> impl Iterator<Item = (&Plane, &Source)> {
+        self.planes.iter().zip(&self.sources).take(usize::from(self.pixel_format.planes))
+    }
+}
+
+impl Source {
+    fn new(stride: i64, across: u64, down: u32, row_bytes: u64, rows: u32) -> Option<Self> {
+        let first = stride.checked_mul(down.into())?.checked_add_unsigned(across)?;
+        let last = first.checked_add(stride.checked_mul(rows.checked_sub(1)?.into())?)?;
+        let high = first.max(last).checked_add_unsigned(row_bytes)?;
+        let pointer_sized = |n: i64| isize::try_from(n).ok();
+        Some(Self {
+            first: pointer_sized(first)?,
+            stride: pointer_sized(stride)?,
+            low: pointer_sized(first.min(last))?,
+            high: pointer_sized(high)?,
+        })
+    }
+}

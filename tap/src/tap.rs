@@ -1,0 +1,187 @@
+//! The tap: what happens to a frame that is offered.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use ffmpeg_next::ffi::AVFrame;
+use ffmpeg_next::frame::Video;
+use vas_ring::{DropCause, FrameSink, Rational};
+
+use crate::copy::{self, CopyMode};
+use crate::plan::{Plan, Shape};
+use crate::{bounds, clock, picture};
+
+/// What became of an offered frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// It is the newest frame of the ring, with this id.
+    Published(u64),
+    /// It is not, but was counted.
+    Dropped {
+        /// Why.
+        cause: DropCause,
+        /// The id that it took.
+        id: u64,
+    },
+    /// Export is off. The frame was neither looked at nor counted.
+    Off,
+}
+
+/// The end of a camera's ring that sits in its decode loop.
+///
+/// Dropping it drops the sink, which for a ring's writer closes the ring.
+#[derive(Debug)]
+pub struct Tap<S> {
+    sink: S,
+    /// How the last frame was copied: as long as frames are alike, they need not be looked into again.
+    plan: Option<Plan>,
+    time_base: Rational,
+    copy: CopyMode,
+    /// The sink panicked. What it is worth since, nobody knows.
+    broken: bool,
+}
+
+impl<S: FrameSink> Tap<S> {
+    /// A tap that writes to `sink`.
+    pub fn new(sink: S) -> Self {
+        Self { sink, plan: None, time_base: Rational::default(), copy: CopyMode::default(), broken: false }
+    }
+
+    /// Says what the unit of the frames' presentation times is. Without it, entries carry 0/1: unknown.
+    ///
+    /// That of the stream that is decoded, for a decoder that passes its packets' times on, as they all do.
+    #[must_use]
+    pub fn with_time_base(mut self, time_base: ffmpeg_next::Rational) -> Self {
+        self.time_base = Rational { num: time_base.numerator(), den: time_base.denominator() };
+        self
+    }
+
+    /// Copies in this way, instead of the one that is chosen for each frame.
+    #[must_use]
+    pub fn with_copy(mut self, copy: CopyMode) -> Self {
+        self.copy = copy;
+        self
+    }
+
+    /// Where frames go.
+    pub fn sink(&self) -> &S {
+        &self.sink
+    }
+
+    /// Where frames go.
+    pub fn sink_mut(&mut self) -> &mut S {
+        &mut self.sink
+    }
+
+    /// Gives back the sink.
+    pub fn into_sink(self) -> S {
+        self.sink
+    }
+
+    /// Copies a frame into the ring, if export is on, anyone reads, and the frame can be copied. Says what became of
+    /// it, which is all that a caller could do about it.
+    ///
+    /// Never fails, blocks, allocates, calls the system or unwinds. Should the sink panic, the tap says
+    /// [`Offer::Off`], for good.
+    #[inline]
+    pub fn offer(&mut self, frame: &Video) -> Offer {
+        // SAFETY: a `Video` holds a pointer to a frame, or null when there was no memory for one.
+        unsafe { self.offer_raw(frame.as_ptr()) }
+    }
+
+    /// As [`offer`](Self::offer), for hosts that have other bindings to the same FFmpeg.
+    ///
+    /// A null pointer, null planes, and numbers that make no sense are refused, as are rows that run out of the buffer
+    /// that they start in, where the frame says what its buffers are.
+    ///
+    /// # Safety
+    ///
+    /// `frame` is null or points to an `AVFrame` of the FFmpeg that this crate is linked with. Its `buf` are null or
+    /// valid; planes that lie in none of them have as many bytes as the frame's format, size and linesizes say. Nobody
+    /// writes to frame or pixels during the call.
+    #[inline]
+    pub unsafe fn offer_raw(&mut self, frame: *const AVFrame) -> Offer {
+        if self.sink.is_off() {
+            return Offer::Off;
+        }
+        // SAFETY: passed on.
+        unsafe { self.offer_on(frame) }
+    }
+
+    /// # Safety
+    ///
+    /// As [`offer_raw`](Self::offer_raw).
+    #[inline(never)]
+    unsafe fn offer_on(&mut self, frame: *const AVFrame) -> Offer {
+        if self.broken {
+            return Offer::Off;
+        }
+        // SAFETY: passed on.
+        let offered = catch_unwind(AssertUnwindSafe(|| match unsafe { self.try_offer(frame) } {
+            Ok(id) => Offer::Published(id),
+            Err((cause, Some(id))) => Offer::Dropped { cause, id },
+            Err((cause, None)) => Offer::Dropped { cause, id: self.sink.skip(cause) },
+        }));
+        offered.unwrap_or_else(|panic| {
+            self.broken = true;
+            // Dropping what was thrown might throw again.
+            std::mem::forget(panic);
+            Offer::Off
+        })
+    }
+
+    /// The id of the published frame, or the cause why there is none, with the id if it has been counted.
+    ///
+    /// # Safety
+    ///
+    /// As [`offer_raw`](Self::offer_raw).
+    unsafe fn try_offer(&mut self, frame: *const AVFrame) -> Result<u64, (DropCause, Option<u64>)> {
+        if !self.sink.has_readers() {
+            return Err((DropCause::NoReader, None));
+        }
+        let monotonic_ns = clock::monotonic_ns();
+        // SAFETY: passed on.
+        let (plan, data) = unsafe { plan(&mut self.plan, frame) }.map_err(|cause| (cause, None))?;
+        // SAFETY: `plan` has found the pointer not to be null; the rest is passed on.
+        let mut entry = unsafe { picture::entry(frame, plan, self.time_base) };
+        entry.monotonic_ns = monotonic_ns;
+
+        let bytes = plan.bytes as usize;
+        let mut claim = self.sink.claim(bytes).map_err(|(cause, id)| (cause, Some(id)))?;
+        let id = claim.frame_id();
+        let Some(slot) = claim.pixels_mut().get_mut(..bytes) else {
+            // A sink that does not keep its word. Dropping the claim counts the frame.
+            return Err((DropCause::Abandoned, Some(id)));
+        };
+        for ((plane, source), data) in plan.copies().zip(data) {
+            // SAFETY: `plan` has checked the source against the frame's buffers as far as these are known, beyond which
+            // the caller gives their word. The planes of a layout lie within its bytes, which the slot has; nobody else
+            // has the slot, so it is not what is read.
+            unsafe { copy::cached(data, source, slot.as_mut_ptr(), plane) };
+        }
+        Ok(claim.publish(&entry))
+    }
+}
+
+/// The plan for a frame, and where its planes are.
+///
+/// # Safety
+///
+/// As [`Tap::offer_raw`].
+unsafe fn plan(kept: &mut Option<Plan>, frame: *const AVFrame) -> Result<(&Plan, [*const u8; 4]), DropCause> {
+    if frame.is_null() {
+        return Err(DropCause::Malformed);
+    }
+    // SAFETY: not null, so it points to a frame by the caller's word.
+    let (shape, on_device) = unsafe { (Shape::of(frame), !(*frame).hw_frames_ctx.is_null()) };
+    if on_device {
+        return Err(DropCause::Hardware);
+    }
+    if !kept.as_ref().is_some_and(|plan| plan.shape == shape) {
+        *kept = None;
+        *kept = Some(Plan::new(&shape)?);
+    }
+    let Some(plan) = kept else { return Err(DropCause::Malformed) };
+    // SAFETY: passed on.
+    let data = unsafe { bounds::planes(frame, plan) }.ok_or(DropCause::Malformed)?;
+    Ok((plan, data))
+}
