@@ -6,7 +6,7 @@ use ffmpeg_next::ffi::AVFrame;
 use ffmpeg_next::frame::Video;
 use vas_ring::{DropCause, FrameSink, Rational};
 
-use crate::copy::{self, CopyMode};
+use crate::copy::{Copier, CopyMode};
 use crate::plan::{Plan, Shape};
 use crate::{bounds, clock, picture};
 
@@ -35,7 +35,7 @@ pub struct Tap<S> {
     /// How the last frame was copied: as long as frames are alike, they need not be looked into again.
     plan: Option<Plan>,
     time_base: Rational,
-    copy: CopyMode,
+    copier: Copier,
     /// The sink panicked. What it is worth since, nobody knows.
     broken: bool,
 }
@@ -43,7 +43,7 @@ pub struct Tap<S> {
 impl<S: FrameSink> Tap<S> {
     /// A tap that writes to `sink`.
     pub fn new(sink: S) -> Self {
-        Self { sink, plan: None, time_base: Rational::default(), copy: CopyMode::default(), broken: false }
+        Self { sink, plan: None, time_base: Rational::default(), copier: Copier::new(CopyMode::Auto), broken: false }
     }
 
     /// Says what the unit of the frames' presentation times is. Without it, entries carry 0/1: unknown.
@@ -58,7 +58,7 @@ impl<S: FrameSink> Tap<S> {
     /// Copies in this way, instead of the one that is chosen for each frame.
     #[must_use]
     pub fn with_copy(mut self, copy: CopyMode) -> Self {
-        self.copy = copy;
+        self.copier = Copier::new(copy);
         self
     }
 
@@ -147,17 +147,19 @@ impl<S: FrameSink> Tap<S> {
 
         let bytes = plan.bytes as usize;
         let mut claim = self.sink.claim(bytes).map_err(|(cause, id)| (cause, Some(id)))?;
-        let id = claim.frame_id();
+        let (id, was_leased) = (claim.frame_id(), claim.was_leased());
         let Some(slot) = claim.pixels_mut().get_mut(..bytes) else {
             // A sink that does not keep its word. Dropping the claim counts the frame.
             return Err((DropCause::Abandoned, Some(id)));
         };
+        let kernel = self.copier.kernel(slot.as_ptr(), bytes, was_leased);
         for ((plane, source), data) in plan.copies().zip(data) {
             // SAFETY: `plan` has checked the source against the frame's buffers as far as these are known, beyond which
             // the caller gives their word. The planes of a layout lie within its bytes, which the slot has; nobody else
             // has the slot, so it is not what is read.
-            unsafe { copy::cached(data, source, slot.as_mut_ptr(), plane) };
+            unsafe { kernel.copy(data, source, slot.as_mut_ptr(), plane) };
         }
+        kernel.finish();
         Ok(claim.publish(&entry))
     }
 }
