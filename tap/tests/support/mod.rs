@@ -139,7 +139,9 @@ impl Drop for RawFrame {
 
 /// All rows of a borrowed frame, without padding.
 pub(crate) fn packed(lease: &Lease) -> Vec<u8> {
-    (0..lease.planes().len())
-        .flat_map(|plane| lease.plane(plane).unwrap().rows().flatten().copied().collect::<Vec<_>>())
-        .collect()
+    let mut bytes = Vec::new();
+    for plane in 0..lease.planes().len() {
+        lease.plane(plane).unwrap().rows().for_each(|row| bytes.extend_from_slice(row));
+    }
+    bytes
 }
