@@ -1,0 +1,180 @@
+//! How a camera's decode thread gets a larger ring: it asks, the control side answers, and neither waits.
+//!
+//! ```text
+//! offer  EMPTY   the control side may put an offer in
+//!        FULL    an offer is in: the first to take it has it
+//!        TAKING  the writer reads the offer
+//! ```
+//!
+//! | step     | by      | before | after  |
+//! |----------|---------|--------|--------|
+//! | `offer`  | control | EMPTY  | FULL   |
+//! | `take`   | writer  | FULL   | TAKING, then EMPTY |
+//! | `revoke` | control | FULL   | EMPTY  |
+//!
+//! Only `offer` leads to FULL and only the control side calls it, so that a `revoke` needs no third state: nothing is put
+//! in before it has read. `take` needs one, as an `offer` could otherwise overtake its read.
+//!
+//! # Who frees
+//!
+//! Not the writer. It is a handle to memory that the control side also has a handle to, and which that side frees
+//! when its own is the last: [`ControlEnd::finish`]. That is so for this box, and for each ring that goes through it.
+
+use std::fmt;
+
+use vas_ring::{DropCause, Dropped};
+
+use crate::sync::{Arc, AtomicBool, AtomicU8, AtomicUsize, Counter, Ordering, UnsafeCell};
+
+const EMPTY: u8 = 0;
+const FULL: u8 = 1;
+const TAKING: u8 = 2;
+
+struct Shared<T> {
+    /// Bytes of a frame that did not fit; 0 when the writer wants nothing.
+    wanted: AtomicUsize,
+    /// Whether the control side could not help.
+    refused: AtomicBool,
+    state: AtomicU8,
+    offer: UnsafeCell<Option<T>>,
+    /// Frames that were offered while the writer waits, by cause: counted in no ring yet.
+    pending: [Counter; DropCause::ALL.len()],
+}
+
+// SAFETY: the cell is reached by `offer`, `take` and `revoke` alone, which the table above keeps apart; each passes a `T`
+// on to another thread, so it must be Send. All else is atomic.
+unsafe impl<T: Send> Sync for Shared<T> {}
+
+/// Both ends of a new box.
+pub fn handover<T: Send>() -> (WriterEnd<T>, ControlEnd<T>) {
+    let shared = Arc::new(Shared {
+        wanted: AtomicUsize::new(0),
+        refused: AtomicBool::new(false),
+        state: AtomicU8::new(EMPTY),
+        offer: UnsafeCell::new(None),
+        pending: Default::default(),
+    });
+    (WriterEnd { shared: shared.clone() }, ControlEnd { shared })
+}
+
+/// The decode thread's end. Nothing here waits, allocates or frees.
+pub struct WriterEnd<T> {
+    shared: Arc<Shared<T>>,
+}
+
+impl<T: Send> WriterEnd<T> {
+    /// Asks for a ring whose slots hold `bytes`, or, with 0, for none any more.
+    pub fn ask(&self, bytes: usize) {
+        // Ordering: Release pairs with the Acquire of `wanted`: who sees the question sees the writer's ring as it was
+        // then, its next frame id above all.
+        self.shared.wanted.store(bytes, Ordering::Release);
+    }
+
+    /// Whether the control side could not help so far.
+    pub fn is_refused(&self) -> bool {
+        // Ordering: Relaxed, it only names the cause that a frame is dropped for.
+        self.shared.refused.load(Ordering::Relaxed)
+    }
+
+    /// Takes what is offered: one load when nothing is.
+    pub fn take(&mut self) -> Option<T> {
+        let state = &self.shared.state;
+        // Ordering: Relaxed, a hint; the read-modify-write below decides.
+        if state.load(Ordering::Relaxed) != FULL {
+            return None;
+        }
+        // Ordering: Acquire pairs with the Release of `offer`: what it put in is there.
+        state.compare_exchange(FULL, TAKING, Ordering::Acquire, Ordering::Relaxed).ok()?;
+        // SAFETY: in TAKING the cell is the writer's, and there is one `WriterEnd`, borrowed mutably.
+        let offer = self.shared.offer.with_mut(|offer| unsafe { (*offer).take() });
+        // Ordering: Release pairs with the Acquire of `offer`: the next one is put in after this one was taken out.
+        state.store(EMPTY, Ordering::Release);
+        offer
+    }
+
+    /// Counts a frame that goes to no ring for now. Returns how many wait like it.
+    pub fn pend(&mut self, cause: DropCause) -> u64 {
+        let counter = &self.shared.pending[cause as usize];
+        counter.set(counter.get().wrapping_add(1));
+        pending(&self.shared).total()
+    }
+
+    /// Takes the frames out that were counted by `pend`.
+    pub fn settle(&mut self) -> Dropped {
+        let dropped = pending(&self.shared);
+        self.shared.pending.iter().for_each(|counter| counter.set(0));
+        dropped
+    }
+}
+
+/// The control side's end.
+pub struct ControlEnd<T> {
+    shared: Arc<Shared<T>>,
+}
+
+impl<T: Send> ControlEnd<T> {
+    /// Bytes that the writer asks for, 0 for none.
+    pub fn wanted(&self) -> usize {
+        // Ordering: Acquire pairs with the Release of `ask`.
+        self.shared.wanted.load(Ordering::Acquire)
+    }
+
+    /// Says whether the writer has to do without.
+    pub fn refuse(&self, refused: bool) {
+        // Ordering: Relaxed, as in `is_refused`.
+        self.shared.refused.store(refused, Ordering::Relaxed);
+    }
+
+    /// Offers something. Gives it back when the box is not empty.
+    pub fn offer(&mut self, offer: T) -> Result<(), T> {
+        // Ordering: Acquire pairs with the Release of `take`: the former offer has been read.
+        if self.shared.state.load(Ordering::Acquire) != EMPTY {
+            return Err(offer);
+        }
+        // SAFETY: in EMPTY the cell is the control side's, and there is one `ControlEnd`, borrowed mutably.
+        self.shared.offer.with_mut(|at| unsafe { *at = Some(offer) });
+        // Ordering: Release pairs with the Acquire of `take`.
+        self.shared.state.store(FULL, Ordering::Release);
+        Ok(())
+    }
+
+    /// Takes an offer back that has not been taken.
+    pub fn revoke(&mut self) -> Option<T> {
+        // Ordering: Relaxed, since it is this side's own offer that comes back.
+        self.shared.state.compare_exchange(FULL, EMPTY, Ordering::Relaxed, Ordering::Relaxed).ok()?;
+        // SAFETY: FULL turned into EMPTY by this side, so the writer has not taken it and cannot, and there is one
+        // `ControlEnd`, borrowed mutably.
+        self.shared.offer.with_mut(|offer| unsafe { (*offer).take() })
+    }
+
+    /// Frames that wait to be counted in a ring.
+    pub fn pending(&self) -> Dropped {
+        pending(&self.shared)
+    }
+
+    /// Whether the writer's end is gone. Then this one is the last, and all that the writer did comes before.
+    pub fn finish(&mut self) -> bool {
+        // Uniqueness is found with an Acquire that pairs with the Release of the other end's drop.
+        Arc::get_mut(&mut self.shared).is_some()
+    }
+}
+
+fn pending<T>(shared: &Shared<T>) -> Dropped {
+    let mut dropped = Dropped::default();
+    for cause in DropCause::ALL {
+        dropped.add(cause, shared.pending[cause as usize].get());
+    }
+    dropped
+}
+
+impl<T> fmt::Debug for WriterEnd<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriterEnd").finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for ControlEnd<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ControlEnd").finish_non_exhaustive()
+    }
+}

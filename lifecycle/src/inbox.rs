@@ -1,0 +1,97 @@
+//! Where a reader finds its seat at the camera's next ring, and what it got and missed at former ones.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use vas_ring::{Missed, ReadError, ReaderStats};
+
+use crate::sync::Mutex;
+
+/// Shared by one reader and the control side, which seats the reader at each new ring before the writer goes there, so
+/// that the reader misses nothing by being late. Locked only when a ring is made or ends.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    /// Counts the readers of a camera.
+    pub(crate) number: u64,
+    pub(crate) epoch: u32,
+    seats: Mutex<Seats>,
+}
+
+struct Seats {
+    past: Tally,
+    /// Generation and place where the reader is; none when the camera stopped and it has seen everything.
+    now: Option<(u32, usize)>,
+    /// Seats at later rings.
+    next: VecDeque<(u32, vas_ring::Reader)>,
+}
+
+/// What a reader got and missed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) seen: u64,
+    pub(crate) missed: Missed,
+    pub(crate) refusals: u64,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, stats: &ReaderStats) {
+        self.seen += stats.seen;
+        self.missed += stats.missed;
+        self.refusals += stats.refusals;
+    }
+}
+
+impl Inbox {
+    /// For a reader that is seated at `place` of the ring of `generation`.
+    pub(crate) fn new(number: u64, epoch: u32, generation: u32, place: usize) -> Self {
+        let seats = Seats { past: Tally::default(), now: Some((generation, place)), next: VecDeque::new() };
+        Self { number, epoch, seats: Mutex::new(seats) }
+    }
+
+    /// Control side: a seat at the ring of `generation`, later than all before.
+    pub(crate) fn put(&self, generation: u32, seat: vas_ring::Reader) {
+        self.seats.lock().next.push_back((generation, seat));
+    }
+
+    /// Reader, which left a ring with these stats: its next seat.
+    pub(crate) fn take(&self, left: &ReaderStats) -> Option<(u32, vas_ring::Reader)> {
+        let mut seats = self.seats.lock();
+        seats.past.add(left);
+        let next = seats.next.pop_front();
+        seats.now = next.as_ref().map(|(generation, seat)| (*generation, seat.stats().reader));
+        next
+    }
+
+    /// Control side: gives a seat up that the reader has not taken, at a ring that is closed. Its frames are missed.
+    pub(crate) fn give_up(&self, generation: u32) {
+        let mut seats = self.seats.lock();
+        let Some(at) = seats.next.iter().position(|(g, _)| *g == generation) else { return };
+        if let Some((_, mut seat)) = seats.next.remove(at) {
+            let counted = seat.latest();
+            debug_assert_eq!(counted.err(), Some(ReadError::Closed), "a closed ring that rests");
+            seats.past.add(&seat.stats());
+        }
+    }
+
+    /// What the reader got and missed at rings that it left.
+    pub(crate) fn past(&self) -> Tally {
+        self.seats.lock().past
+    }
+
+    /// Everything: `at` gives the stats of a place at the ring of a generation.
+    pub(crate) fn stats(&self, at: impl FnOnce(u32, usize) -> Option<ReaderStats>) -> (Tally, Option<ReaderStats>) {
+        let seats = self.seats.lock();
+        let mut tally = seats.past;
+        let now = seats.now.and_then(|(generation, place)| at(generation, place));
+        if let Some(stats) = &now {
+            tally.add(stats);
+        }
+        (tally, now)
+    }
+}
+
+impl fmt::Debug for Seats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seats").field("now", &self.now).field("next", &self.next.len()).finish_non_exhaustive()
+    }
+}
