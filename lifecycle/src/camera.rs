@@ -1,5 +1,7 @@
 //! One camera: what is remembered of it for the life of the process, and its rings while it runs.
 
+use std::time::Instant;
+
 use vas_ring::{Dropped, Identity, Ring, RingSpec, Writer};
 
 use crate::handover::{ControlEnd, WriterEnd, handover};
@@ -52,7 +54,7 @@ pub(crate) struct Running {
 pub(crate) struct Suspended {
     pub(crate) reason: SuspendReason,
     /// Not to be tried again before.
-    pub(crate) until: std::time::Instant,
+    pub(crate) until: Instant,
 }
 
 impl Camera {
@@ -157,7 +159,7 @@ impl Camera {
     }
 
     /// Bytes that the writer asks for and nobody is working on.
-    pub(crate) fn wants(&mut self, now: std::time::Instant) -> Option<usize> {
+    pub(crate) fn wants(&mut self, now: Instant) -> Option<usize> {
         let Run::Running(running) = &mut self.run else { return None };
         let wanted = running.end.wanted();
         if wanted <= running.ring.spec().frame_bytes() {
@@ -171,11 +173,11 @@ impl Camera {
         (idle && due).then_some(wanted)
     }
 
-    pub(crate) fn suspend(&mut self, suspended: Suspended) {
-        if let Run::Running(running) = &mut self.run {
-            running.suspended = Some(suspended);
-            running.end.refuse(true);
-        }
+    /// Says why there is no larger ring. Returns whether that is news.
+    pub(crate) fn suspend(&mut self, suspended: Suspended) -> bool {
+        let Run::Running(running) = &mut self.run else { return false };
+        running.end.refuse(true);
+        running.suspended.replace(suspended).is_none()
     }
 
     /// Seats a new reader.

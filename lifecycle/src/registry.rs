@@ -100,10 +100,25 @@ impl Registry {
         let State { cameras, control, .. } = &mut *state;
         let camera = cameras.entry(id).or_default();
         camera.run = Run::Stopped;
-        let memory = memory.map_err(|source| StartError::Memory { needed: mapping_bytes(&spec), source })?;
-        control::ensure(control, self).map_err(|source| StartError::Thread { source })?;
-        let (writer, end) = camera.start(id, spec, memory);
-        Ok(CameraWriter::new(writer, end))
+        let result =
+            memory.map_err(|source| StartError::Memory { needed: mapping_bytes(&spec), source }).and_then(|memory| {
+                match control::ensure(control, self) {
+                    Ok(()) => Ok(memory),
+                    Err(source) => Err(StartError::Thread { source }),
+                }
+            });
+        match result {
+            Ok(memory) => {
+                let (writer, end) = camera.start(id, spec, memory);
+                Ok(CameraWriter::new(writer, end))
+            }
+            Err(error) => {
+                if camera.starts == 0 {
+                    cameras.remove(&id);
+                }
+                Err(error)
+            }
+        }
     }
 
     /// Memory for a ring, if need be at the expense of mappings that wait for one of another size.
@@ -116,16 +131,14 @@ impl Registry {
                 Ok(grant) => return Ok(grant),
                 Err(refused) => refused,
             };
-            if unused.is_none() && state.idle.is_empty() {
-                return Err(error);
-            }
-            if !state.idle.is_empty() {
-                state.idle.remove(0);
-            }
-            recycled = unused;
-            if recycled.is_some() && state.idle.is_empty() {
-                // Not even the bookkeeping fits beside it: it is of no use.
-                return Grant::new(spec, recycled, &self.budget, &self.home).map_err(|(error, _)| error);
+            match (state.idle.is_empty(), unused) {
+                (false, unused) => {
+                    drop(state.idle.remove(0));
+                    recycled = unused;
+                }
+                // There is no room for the bookkeeping beside it. Without it the refusal names the whole.
+                (true, Some(unused)) => drop(unused),
+                (true, None) => return Err(error),
             }
         }
     }
@@ -218,8 +231,9 @@ impl Registry {
         };
         let suspend = |state: &mut State, reason: SuspendReason, until| {
             if let Some(camera) = state.cameras.get_mut(&id) {
-                event::suspended(&id, &reason);
-                camera.suspend(Suspended { reason, until });
+                if camera.suspend(Suspended { reason, until }) {
+                    event::suspended(&id, &reason);
+                }
             }
         };
         let (spec, grant) = match granted {

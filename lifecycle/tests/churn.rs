@@ -1,0 +1,190 @@
+//! Cameras that come and go by the thousand, with readers that hold, leak and drop: memory ends where it began.
+//!
+//! One test, since it counts the process's threads and memory.
+
+#![cfg(not(loom))]
+
+mod common;
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use common::{
+    P720, P1080, Random, check, control_threads, eventually, id, offer, offer_until_published, resident, room_for,
+    stream, threads,
+};
+use vas_lifecycle::{CameraState, FrameExport, Lease, ReadError, Settings, StartError};
+
+#[test]
+fn memory_ends_where_it_began() {
+    let seed = std::env::var("SEED").ok().map_or(0x9e37_79b9_7f4a_7c15, |seed| seed.parse().unwrap());
+    println!("SEED={seed}");
+    starts_and_stops(&mut Random(seed));
+    resizes();
+}
+
+/// 10,000 starts and stops of eight cameras of three sizes from two threads at once.
+fn starts_and_stops(random: &mut Random) {
+    const CYCLES: usize = 10_000;
+    const SIZES: [usize; 3] = [4_000, 40_000, 400_000];
+    const LEAKS: usize = 20;
+    let settings = Settings { memory_budget: 64 << 20, ..Settings::default() };
+    let tasks = threads().len();
+    let warm_up = FrameExport::new(settings);
+    drop(warm_up.start_camera(id("w"), stream(SIZES[2])).unwrap());
+    drop(warm_up);
+    eventually("the control thread ends", || control_threads() == 0);
+    let before = resident();
+
+    let export = FrameExport::new(settings);
+    let leaked = Arc::new(AtomicUsize::new(0));
+    let refused = Arc::new(AtomicUsize::new(0));
+    let seeds = [random.below(1 << 30), random.below(1 << 30)].map(|seed| seed as u64 + 1);
+    let churn = seeds.map(|seed| {
+        let (export, leaked, refused) = (export.clone(), leaked.clone(), refused.clone());
+        thread::spawn(move || {
+            let mut random = Random(seed);
+            let mut held: Vec<Lease> = Vec::new();
+            let mut leaks = 0;
+            let mut cycles = 0;
+            while cycles < CYCLES / 2 {
+                let camera = id(&format!("camera {}", random.below(8)));
+                let size = SIZES[random.below(3)];
+                let mut writer = match export.start_camera(camera, stream(size)) {
+                    Ok(writer) => writer,
+                    Err(StartError::AlreadyRunning { .. }) => continue,
+                    Err(StartError::Budget { needed, in_use, budget }) => {
+                        assert!(needed + in_use > budget);
+                        refused.fetch_add(1, Ordering::Relaxed);
+                        held.clear();
+                        continue;
+                    }
+                    Err(error) => panic!("{error}"),
+                };
+                cycles += 1;
+                let mut reader = export.subscribe(&camera).unwrap();
+                for _ in 0..random.below(4) {
+                    offer(&mut writer, size).unwrap();
+                }
+                if let Some(lease) = reader.latest().unwrap() {
+                    check(&lease);
+                    match random.below(8) {
+                        // As many as the test can account for.
+                        0 if leaks < LEAKS / 2 => {
+                            leaks += 1;
+                            leaked.fetch_add(settings.ring_bytes(size).unwrap(), Ordering::Relaxed);
+                            mem::forget(lease);
+                        }
+                        1..4 => drop(lease),
+                        4 => drop(thread::spawn(move || drop(lease))),
+                        _ => held.push(lease),
+                    }
+                }
+                match random.below(4) {
+                    0 => drop((writer, reader)),
+                    1 => drop((reader, writer)),
+                    2 => {
+                        let stop = thread::spawn(move || drop(writer));
+                        drop(reader);
+                        stop.join().unwrap();
+                    }
+                    _ => {
+                        drop(writer);
+                        assert!(
+                            reader.next().is_ok_and(|frame| frame.is_none_or(|frame| frame.bytes == size as u32))
+                                || true
+                        );
+                    }
+                }
+                while held.len() > 20 {
+                    check(&held.swap_remove(random.below(held.len())));
+                }
+                let stats = export.stats();
+                assert!(stats.bytes_in_use <= stats.budget, "{stats}");
+            }
+            held.iter().for_each(check);
+        })
+    });
+    churn.into_iter().for_each(|thread| thread.join().unwrap());
+
+    let leaked = leaked.load(Ordering::Relaxed);
+    let starts: u64 = export.stats().cameras.iter().map(|camera| u64::from(camera.epoch) + 1).sum();
+    println!("{starts} starts, {} refused, {leaked} bytes leaked", refused.load(Ordering::Relaxed));
+    assert_eq!(starts, CYCLES as u64);
+    eventually("everything else is given back", || export.stats().bytes_in_use == leaked);
+    let stats = export.stats();
+    assert_eq!(stats.retired.iter().map(|ring| ring.leases).sum::<usize>(), LEAKS);
+    assert!(stats.cameras.iter().all(|camera| camera.state == CameraState::Stopped && camera.readers.is_empty()));
+    drop(export);
+    eventually("the control thread ends", || control_threads() == 0);
+    eventually("no thread is left", || threads().len() == tasks);
+    // What the allocator and the stacks of threads keep is not memory of rings; those would be gigabytes.
+    let growth = resident().saturating_sub(before);
+    println!("grown by {growth} bytes, of which {leaked} leaked");
+    assert!(growth < leaked + (8 << 20), "grown by {growth}");
+}
+
+/// A stream that goes from 720p to 1080p and back 1,000 times, and is a little larger each time, so that no ring is
+/// large enough for the next change. A lease of each tenth is held for a while.
+fn resizes() {
+    const EPOCHS: usize = 10;
+    const CHANGES: usize = 100;
+    const MAX: usize = P1080 + 64 * CHANGES;
+    let settings = Settings { depth: 2, max_readers: 1, reader_leases: 2, ..Settings::default() };
+    // Two generations during a change, and two more that are held.
+    let settings = room_for(settings, &[MAX; 4]);
+    let export = FrameExport::new(settings);
+    let camera = id("a");
+    let over = Arc::new(AtomicBool::new(false));
+    let watch = {
+        let (export, over) = (export.clone(), over.clone());
+        thread::spawn(move || {
+            let mut most = 0;
+            while !over.load(Ordering::Relaxed) {
+                let stats = export.stats();
+                assert!(stats.bytes_in_use <= stats.budget, "{stats}");
+                most = stats.bytes_in_use.max(most);
+                thread::sleep(Duration::from_micros(300));
+            }
+            most
+        })
+    };
+    let (mut held, mut offered) = (VecDeque::new(), 0);
+    for epoch in 0..EPOCHS {
+        let mut writer = export.start_camera(camera, stream(P720)).unwrap();
+        let mut reader = export.subscribe(&camera).unwrap();
+        let first = offered;
+        for change in 1..=CHANGES {
+            // The slots grow for the large ones; the small ones fit into whatever is there.
+            for size in [P1080 + 64 * change, P720] {
+                offered = offer_until_published(&mut writer, size) + 1;
+                let frame = reader.next().unwrap().expect("just published");
+                check(&frame);
+                assert_eq!((frame.frame_id + 1, frame.bytes as usize), (offered, size));
+                assert_eq!((frame.epoch, frame.generation), (epoch as u32, change as u32));
+                if change % 10 == 0 && size != P720 {
+                    held.push_back(frame);
+                }
+            }
+            held.iter().for_each(check);
+            held.drain(..held.len().saturating_sub(2));
+        }
+        drop(writer);
+        assert_eq!(reader.next().unwrap_err(), ReadError::Closed);
+        let counts = reader.stats();
+        assert_eq!((counts.seen, counts.seen + counts.missed.total()), (2 * CHANGES as u64, offered - first));
+    }
+    over.store(true, Ordering::Relaxed);
+    let most = watch.join().unwrap();
+    println!("{offered} frames offered; at most {most} of {} bytes in use", settings.memory_budget);
+    assert_eq!(export.stats().cameras[0].offered, offered);
+    assert_eq!(export.stats().retired.len(), 2);
+    held.clear();
+    eventually("given back", || export.stats().bytes_in_use == 0);
+    drop(export);
+    eventually("the control thread ends", || control_threads() == 0);
+}

@@ -1,0 +1,128 @@
+//! The decode thread makes no system call and allocates nothing, whatever it does with its writer: it publishes,
+//! outgrows its slots, goes over to larger ones, and stops.
+//!
+//! It has entered seccomp strict mode, in which the kernel kills a thread for any call but read, write and exit.
+
+#![cfg(all(not(loom), target_os = "linux"))]
+#![allow(unsafe_code)]
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::hint;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use common::{eventually, id, stream};
+use vas_lifecycle::{CameraWriter, DropCause, FrameEntry, FrameExport, FrameSink, Settings};
+
+thread_local! {
+    static COUNTED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls of the allocator on decode threads: also those that it can serve without the system.
+static HEAP_CALLS: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+// SAFETY: each method passes its arguments on to the system's allocator, under the caller's own promises.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        HEAP_CALLS.fetch_add(usize::from(COUNTED.get()), Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        HEAP_CALLS.fetch_add(usize::from(COUNTED.get()), Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Runs `decode` on a thread that may not call the system, and says whether it lived to the end. The thread counts its
+/// steps in `done`; it cannot be joined, as a thread's ordinary end calls the system too.
+fn run_confined(steps: u64, decode: impl FnOnce(&AtomicU64) + Send + 'static) -> bool {
+    static DONE: AtomicU64 = AtomicU64::new(0);
+    DONE.store(0, Ordering::Relaxed);
+    let (send, receive) = mpsc::channel();
+    thread::spawn(move || {
+        // SAFETY: no arguments, and no memory is involved.
+        send.send(unsafe { libc::syscall(libc::SYS_gettid) }).unwrap();
+        drop(send);
+        // SAFETY: it changes what this thread may do, not its memory.
+        let confined = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_STRICT) };
+        if confined == 0 {
+            COUNTED.set(true);
+            decode(&DONE);
+            COUNTED.set(false);
+            DONE.fetch_add(1, Ordering::Release);
+        }
+        loop {
+            // SAFETY: ends this thread alone; whatever it owns is leaked.
+            unsafe { libc::syscall(libc::SYS_exit, 0) };
+        }
+    });
+    let task = format!("/proc/self/task/{}", receive.recv().unwrap());
+    eventually("the thread ends", || !std::path::Path::new(&task).exists());
+    DONE.load(Ordering::Acquire) == steps + 1
+}
+
+fn publish(writer: &mut CameraWriter, bytes: usize) -> Result<u64, (DropCause, u64)> {
+    let mut claim = writer.claim(bytes)?;
+    claim.pixels_mut()[..bytes].fill(7);
+    Ok(claim.publish(&FrameEntry { bytes: bytes as u32, ..FrameEntry::default() }))
+}
+
+#[test]
+fn no_system_call_and_no_heap_on_the_decode_path() {
+    const SMALL: usize = common::P720;
+    const LARGE: usize = common::P1080;
+    let export = FrameExport::new(Settings::default());
+    let mut writer = export.start_camera(id("a"), stream(SMALL)).unwrap();
+    let mut reader = export.subscribe(&id("a")).unwrap();
+    let lived = run_confined(3, move |done| {
+        for _ in 0..1000 {
+            publish(&mut writer, SMALL).unwrap();
+            writer.skip(DropCause::Malformed);
+        }
+        done.fetch_add(1, Ordering::Relaxed);
+        while publish(&mut writer, LARGE).is_err() {
+            hint::spin_loop();
+        }
+        done.fetch_add(1, Ordering::Relaxed);
+        publish(&mut writer, SMALL).unwrap();
+        done.fetch_add(1, Ordering::Relaxed);
+        drop(writer);
+    });
+    assert!(lived, "the decode thread was killed for a system call");
+    assert_eq!(HEAP_CALLS.load(Ordering::Relaxed), 0);
+    let frame = reader.latest();
+    assert!(frame.is_err(), "closed");
+    let stats = export.stats();
+    assert_eq!((stats.cameras[0].generation, stats.cameras[0].published), (1, 1002));
+    let counts = reader.stats();
+    assert_eq!(counts.seen + counts.missed.total(), stats.cameras[0].offered);
+
+    // The last thing that anybody else has of a camera is gone when its decode thread lets go: not even then.
+    let mut writer = export.start_camera(id("b"), stream(SMALL)).unwrap();
+    drop((reader, export));
+    let lived = run_confined(0, move |_| {
+        publish(&mut writer, SMALL).unwrap();
+        drop(writer);
+    });
+    assert!(lived, "the decode thread was killed for a system call");
+    assert_eq!(HEAP_CALLS.load(Ordering::Relaxed), 0);
+    eventually("the control thread ends", || common::control_threads() == 0);
+
+    // What is promised not to happen is seen when it does.
+    assert!(!run_confined(0, |_| thread::sleep(Duration::from_nanos(1))), "a system call kills");
+    assert!(run_confined(0, |_| drop(hint::black_box(Box::new(1)))));
+    assert!(HEAP_CALLS.load(Ordering::Relaxed) > 0, "the heap is counted");
+}

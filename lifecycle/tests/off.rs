@@ -1,0 +1,80 @@
+//! Off is off: no allocation, no thread, no mapping.
+//!
+//! One test, so that nothing else allocates meanwhile.
+
+#![cfg(not(loom))]
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::env;
+use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::{id, stream, threads};
+use vas_lifecycle::{CameraWriter, DropCause, FrameExport, FrameSink, Settings};
+
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: each method passes its arguments on to the system's allocator, under the caller's own promises.
+#[allow(unsafe_code)]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations<T>(f: impl FnOnce() -> T) -> (usize, T) {
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let result = f();
+    (ALLOCATIONS.load(Ordering::Relaxed) - before, result)
+}
+
+#[test]
+fn off_costs_nothing() {
+    let (camera, stream) = (id("gate"), stream(common::P1080));
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let tasks = threads();
+
+    // Reading the environment is what allocates in `from_env`.
+    let (environment, _) = allocations(|| env::vars_os().for_each(drop));
+    let (reading, export) = allocations(FrameExport::from_env);
+    assert_eq!(reading, environment);
+    let export = export.unwrap();
+    assert!(!export.is_enabled());
+
+    let (living, writer) = allocations(|| {
+        let mut writer = export.start_camera(camera, stream).unwrap();
+        for _ in 0..10_000 {
+            assert!(writer.is_off() && !writer.has_readers());
+            writer.skip(DropCause::NoReader);
+            assert!(writer.claim(common::P1080).is_err());
+        }
+        assert!(export.subscribe(&camera).is_err() && export.cameras().is_empty());
+        assert!(export.clone().stats().cameras.is_empty());
+        writer
+    });
+    let (stopping, ()) = allocations(|| drop((writer, export)));
+    assert_eq!((living, stopping), (0, 0));
+    assert_eq!(allocations(|| drop(CameraWriter::off())).0, 0);
+    assert_eq!(threads(), tasks);
+    assert_eq!(fs::read_to_string("/proc/self/maps").unwrap(), maps);
+
+    // The same counters see export when it is on.
+    let (living, _writer) = allocations(|| FrameExport::new(Settings::default()).start_camera(camera, stream).unwrap());
+    assert!(living > 0);
+    assert_eq!(threads().len(), tasks.len() + 1);
+    assert_ne!(fs::read_to_string("/proc/self/maps").unwrap(), maps);
+}
