@@ -93,6 +93,13 @@ impl FrameExport {
         self.registry.as_ref().map_or_else(Vec::new, |registry| registry.cameras())
     }
 
+    #[cfg(loom)]
+    pub(crate) fn turn(&self) {
+        if let Some(registry) = &self.registry {
+            registry.tick(std::time::Instant::now());
+        }
+    }
+
     /// How all cameras and readers are doing. It disturbs no writer and no reader.
     pub fn stats(&self) -> ExportStats {
         self.registry.as_ref().map_or_else(ExportStats::default, |registry| registry.stats())

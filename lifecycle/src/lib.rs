@@ -29,3 +29,15 @@ pub use vas_ring::{
     CameraId, Claim, DropCause, Dropped, FrameEntry, FrameSink, Lease, Missed, PlaneView, ReadError, StreamSpec,
 };
 pub use writer::CameraWriter;
+
+/// For the models in `tests/loom.rs`: the parts, and the control thread's work as plain steps.
+#[cfg(loom)]
+#[doc(hidden)]
+pub mod model {
+    pub use crate::handover::{ControlEnd, WriterEnd, handover};
+
+    /// One turn of the control thread, which no model has.
+    pub fn turn(export: &crate::FrameExport) {
+        export.turn();
+    }
+}

@@ -1,0 +1,448 @@
+//! Models of what decode threads, readers and the control side do to each other, explored in every order that matters.
+//!
+//! Run by `cargo xtask loom`. The first few are about one part each; the others run the whole of export, with real rings
+//! of one frame's depth, and with the control thread's turns as steps of the model's main thread. What loom does not see
+//! is the lock-free queue for mappings, which decides nothing, and statistics.
+
+#![cfg(loom)]
+#![allow(unsafe_code)]
+
+use std::ptr::NonNull;
+use std::sync::Arc as StdArc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use loom::cell::UnsafeCell;
+use loom::model::Builder;
+use loom::sync::Arc;
+use loom::thread;
+use vas_lifecycle::model::{handover, turn};
+use vas_lifecycle::{
+    CameraId, CameraWriter, DropCause, FrameEntry, FrameExport, FrameSink, HugePages, Lease, ReadError, Reader,
+    Settings, StreamSpec,
+};
+use vas_ring::{Identity, PixelMemory, Ring, RingSpec};
+
+/// `LOOM_MAX_PREEMPTIONS` goes deeper, or less deep.
+fn explore(preemptions: impl Into<Option<usize>>, model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = Builder::new();
+    builder.max_branches = 100_000;
+    if builder.preemption_bound.is_none() {
+        builder.preemption_bound = preemptions.into();
+    }
+    let executions = StdArc::new(AtomicUsize::new(0));
+    let count = executions.clone();
+    builder.check(move || {
+        count.fetch_add(1, Relaxed);
+        model();
+    });
+    println!("{} executions", executions.load(Relaxed));
+}
+
+/// Something to hand over that notices when two threads touch it at once, and that is counted.
+struct Parcel {
+    content: UnsafeCell<u32>,
+    alive: StdArc<AtomicUsize>,
+}
+
+// SAFETY: the cell is what loom watches; a race is what the models look for.
+unsafe impl Send for Parcel {}
+
+impl Parcel {
+    fn new(content: u32, alive: &StdArc<AtomicUsize>) -> Self {
+        alive.fetch_add(1, Relaxed);
+        Self { content: UnsafeCell::new(content), alive: alive.clone() }
+    }
+
+    fn open(&self) -> u32 {
+        // SAFETY: checked by loom.
+        self.content.with_mut(|content| unsafe { *content })
+    }
+}
+
+impl Drop for Parcel {
+    fn drop(&mut self) {
+        self.open();
+        self.alive.fetch_sub(1, Relaxed);
+    }
+}
+
+/// An offer has one taker, whole, whether the writer takes it or it is revoked, and the next one fits in after that.
+#[test]
+fn an_offer_has_one_taker() {
+    explore(None, || {
+        let alive = StdArc::new(AtomicUsize::new(0));
+        let (mut writer, mut control) = handover();
+        let decode = thread::spawn(move || {
+            let mut taken = Vec::new();
+            for _ in 0..3 {
+                taken.extend(writer.take().map(|parcel: Parcel| parcel.open()));
+            }
+            taken
+        });
+        control.offer(Parcel::new(1, &alive)).ok().expect("empty");
+        let revoked = control.revoke().map(|parcel| parcel.open());
+        // Until the writer has read the first one there is no room.
+        let second = control.offer(Parcel::new(2, &alive)).is_ok();
+        let taken = decode.join().unwrap();
+        assert!(control.finish());
+        let left = control.revoke().map(|parcel| parcel.open());
+        assert!(revoked.is_none_or(|revoked| revoked == 1 && second));
+        let mut all: Vec<_> = taken.iter().copied().chain(revoked).chain(left).collect();
+        assert!(taken.is_sorted());
+        all.sort_unstable();
+        assert!(all == [1, 2] && second || all == [1] && !second, "{all:?}, {second}");
+        assert_eq!(alive.load(Relaxed), 0);
+    });
+}
+
+/// Who sees the question sees all that the writer did before, and who finds the writer gone all that it ever did.
+#[test]
+fn a_question_and_an_end_publish() {
+    struct Book(UnsafeCell<u32>);
+    // SAFETY: checked by loom.
+    unsafe impl Send for Book {}
+    // SAFETY: checked by loom.
+    unsafe impl Sync for Book {}
+    explore(None, || {
+        let book = Arc::new(Book(UnsafeCell::new(0)));
+        let (mut writer, mut control) = handover::<Parcel>();
+        let decode = thread::spawn({
+            let book = book.clone();
+            move || {
+                // SAFETY: checked by loom.
+                book.0.with_mut(|book| unsafe { *book = 1 });
+                writer.ask(100);
+                writer.pend(DropCause::Resizing);
+            }
+        });
+        if control.wanted() == 100 {
+            // SAFETY: checked by loom.
+            book.0.with(|book| assert_eq!(unsafe { *book }, 1));
+        }
+        if control.finish() {
+            // SAFETY: checked by loom.
+            book.0.with(|book| assert_eq!(unsafe { *book }, 1));
+            assert_eq!(control.pending().total(), 1);
+        }
+        decode.join().unwrap();
+        assert!(control.finish());
+    });
+}
+
+/// Memory that says who frees it.
+struct Watched {
+    bytes: Box<[u64; 256]>,
+    freed_by: StdArc<std::sync::Mutex<Option<thread::ThreadId>>>,
+}
+
+// SAFETY: base and length never change, and the bytes live until the drop. The model's writers and readers touch them
+// as the ring lets them.
+unsafe impl PixelMemory for Watched {
+    fn base(&self) -> NonNull<u8> {
+        let base = self.bytes.as_ptr().cast_mut().cast::<u8>();
+        NonNull::new(base.wrapping_add(base.align_offset(64))).expect("not null")
+    }
+
+    fn len(&self) -> usize {
+        size_of_val(&*self.bytes) - 64
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        *self.freed_by.lock().unwrap() = Some(thread::current().id());
+    }
+}
+
+/// Retirement: with a handle kept until nobody else has one, it is never the writer, the reader or a lease that frees.
+#[test]
+fn the_keeper_frees() {
+    explore(3, || {
+        let spec = RingSpec::new(1, 1, 1, 8).unwrap();
+        let freed_by = StdArc::default();
+        let memory = Watched { bytes: Box::new([0; 256]), freed_by: StdArc::clone(&freed_by) };
+        let (ring, mut writer) = Ring::new(spec, Identity::default(), memory).unwrap();
+        let mut reader = ring.subscribe().unwrap();
+        writer.claim().unwrap().publish(&FrameEntry::default());
+        let reading = thread::spawn(move || {
+            let lease = reader.latest();
+            drop(reader);
+            drop(lease);
+        });
+        let decode = thread::spawn(move || drop(writer));
+        let mut kept = Some(ring);
+        for _ in 0..2 {
+            kept = kept.filter(|ring| !ring.is_unused());
+        }
+        decode.join().unwrap();
+        reading.join().unwrap();
+        assert!(kept.is_none_or(|ring| ring.is_unused()));
+        assert_eq!(*freed_by.lock().unwrap(), Some(thread::current().id()));
+    });
+}
+
+const SMALL: usize = 64;
+const LARGE: usize = 65;
+
+fn export(budget: usize) -> FrameExport {
+    FrameExport::new(Settings {
+        depth: 1,
+        max_readers: 1,
+        reader_leases: 1,
+        memory_budget: budget,
+        huge_pages: HugePages::Off,
+        ..Settings::default()
+    })
+}
+
+fn camera() -> CameraId {
+    "a".parse().unwrap()
+}
+
+fn start(export: &FrameExport) -> CameraWriter {
+    export.start_camera(camera(), StreamSpec { width: 8, height: 8, frame_bytes: SMALL }).unwrap()
+}
+
+/// Offers a frame whose id is in its pixels. Returns whether it was published.
+fn offer(writer: &mut CameraWriter, bytes: usize) -> bool {
+    let Ok(mut claim) = writer.claim(bytes) else { return false };
+    let id = claim.frame_id();
+    claim.pixels_mut()[..8].copy_from_slice(&id.to_ne_bytes());
+    claim.publish(&FrameEntry { bytes: bytes as u32, ..FrameEntry::default() });
+    true
+}
+
+/// A reader's view of one camera start: ids go up, generations do not go down, pixels are the frame's own.
+struct View {
+    reader: Reader,
+    last: Option<(u64, u32)>,
+}
+
+impl View {
+    fn new(reader: Reader) -> Self {
+        Self { reader, last: None }
+    }
+
+    fn look(&mut self) -> Result<Option<Lease>, ReadError> {
+        let frame = self.reader.latest()?;
+        if let Some(frame) = &frame {
+            assert_eq!(frame.pixels()[..8], frame.frame_id.to_ne_bytes());
+            let now = (frame.frame_id, frame.generation);
+            assert!(self.last.is_none_or(|last| last.0 < now.0 && last.1 <= now.1), "{now:?} after {:?}", self.last);
+            assert_eq!(self.reader.generation(), frame.generation);
+            self.last = Some(now);
+        }
+        Ok(frame)
+    }
+
+    /// Reads to the end. Returns how many frames were accounted for.
+    fn end(mut self) -> u64 {
+        loop {
+            match self.look() {
+                Err(ReadError::Closed) => break,
+                Ok(_) | Err(ReadError::Overtaken) => thread::yield_now(),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        let counts = self.reader.stats();
+        counts.seen + counts.missed.total()
+    }
+}
+
+/// Everything is given back, to the last byte.
+fn settled(export: &FrameExport, offered: u64) {
+    let stats = export.stats();
+    assert_eq!(stats.cameras[0].offered, offered);
+    assert_eq!(stats.retired, []);
+    assert_eq!(stats.bytes_in_use, stats.bytes_idle);
+}
+
+/// A stream outgrows its slots while a reader reads and the control side answers: nothing is torn, lost track of, or
+/// left behind, wherever the writer stops.
+#[test]
+fn resize_under_a_reader() {
+    explore(2, || {
+        let export = export(1 << 20);
+        let mut writer = start(&export);
+        let mut view = View::new(export.subscribe(&camera()).unwrap());
+        let decode = thread::spawn(move || {
+            offer(&mut writer, SMALL);
+            for _ in 0..3 {
+                offer(&mut writer, LARGE);
+            }
+        });
+        let reading = thread::spawn(move || {
+            let held = view.look();
+            drop(view.look());
+            drop(held);
+            view
+        });
+        turn(&export);
+        turn(&export);
+        decode.join().unwrap();
+        let view = reading.join().unwrap();
+        turn(&export);
+        assert_eq!(view.end(), 4);
+        settled(&export, 4);
+    });
+}
+
+/// A stream that goes back before it is answered: the answer is revoked, or declined, or taken all the same.
+#[test]
+fn resize_and_back() {
+    explore(2, || {
+        let export = export(1 << 20);
+        let mut writer = start(&export);
+        let view = View::new(export.subscribe(&camera()).unwrap());
+        let decode = thread::spawn(move || {
+            let mut published = 0;
+            for bytes in [LARGE, SMALL, LARGE, SMALL] {
+                published += u64::from(offer(&mut writer, bytes));
+            }
+            published
+        });
+        turn(&export);
+        turn(&export);
+        turn(&export);
+        let published = decode.join().unwrap();
+        turn(&export);
+        assert!(published >= 2);
+        assert_eq!(view.end(), 4);
+        settled(&export, 4);
+        assert_eq!(export.stats().cameras[0].published, published);
+    });
+}
+
+/// A reader that joins in the middle of a resize is seated where its span has no hole.
+#[test]
+fn subscribe_during_a_resize() {
+    explore(2, || {
+        let export = export(1 << 20);
+        let mut writer = start(&export);
+        offer(&mut writer, LARGE);
+        turn(&export);
+        let decode = thread::spawn(move || {
+            offer(&mut writer, LARGE);
+            offer(&mut writer, LARGE);
+            writer
+        });
+        let joining = thread::spawn({
+            let export = export.clone();
+            move || View::new(export.subscribe(&camera()).unwrap())
+        });
+        let writer = decode.join().unwrap();
+        let mut view = joining.join().unwrap();
+        // What it sees first is where its span begins; from there to the end there is no hole.
+        let first = view.look().unwrap().map(|frame| frame.frame_id);
+        let before = view.reader.stats();
+        drop(writer);
+        turn(&export);
+        let total = view.end();
+        if let Some(first) = first {
+            assert_eq!(total - before.seen - before.missed.total(), 2 - first);
+        }
+        assert!(total <= 3, "{total}");
+        settled(&export, 3);
+    });
+}
+
+/// Stop and start again, on another thread than the one that stops, while a reader still reads the first epoch.
+#[test]
+fn stop_and_start_again() {
+    explore(2, || {
+        let export = export(1 << 20);
+        let mut writer = start(&export);
+        let mut view = View::new(export.subscribe(&camera()).unwrap());
+        offer(&mut writer, SMALL);
+        let decode = thread::spawn(move || {
+            offer(&mut writer, SMALL);
+            drop(writer);
+        });
+        let reading = thread::spawn(move || {
+            let _held = view.look();
+            view
+        });
+        let again = export.start_camera(camera(), StreamSpec { width: 8, height: 8, frame_bytes: SMALL });
+        decode.join().unwrap();
+        let mut again = again.unwrap_or_else(|_| start(&export));
+        offer(&mut again, SMALL);
+        let mut second = View::new(export.subscribe(&camera()).unwrap());
+        offer(&mut again, SMALL);
+        let frame = second.look().unwrap().expect("just published");
+        assert_eq!((frame.frame_id, frame.epoch), (3, 1));
+        drop((frame, again));
+        assert_eq!(second.end(), 1);
+        assert_eq!(reading.join().unwrap().end(), 2);
+        settled(&export, 4);
+    });
+}
+
+/// The last handle of export goes while a camera runs and a lease is out.
+#[test]
+fn export_goes_first() {
+    explore(3, || {
+        let export = export(1 << 20);
+        let mut writer = start(&export);
+        let mut view = View::new(export.subscribe(&camera()).unwrap());
+        offer(&mut writer, SMALL);
+        let decode = thread::spawn(move || {
+            offer(&mut writer, LARGE);
+            drop(writer);
+        });
+        let reading = thread::spawn(move || {
+            let held = view.look();
+            drop(view);
+            drop(held);
+        });
+        turn(&export);
+        drop(export);
+        decode.join().unwrap();
+        reading.join().unwrap();
+    });
+}
+
+/// Without room for a larger ring the camera is suspended, and goes on when the frames fit again.
+#[test]
+fn suspended_and_back() {
+    explore(3, || {
+        let settings = *export(0).settings().unwrap();
+        let export = export(settings.ring_bytes(SMALL).unwrap());
+        let mut writer = start(&export);
+        let view = View::new(export.subscribe(&camera()).unwrap());
+        let decode = thread::spawn(move || {
+            assert!(!offer(&mut writer, LARGE));
+            assert!(!offer(&mut writer, LARGE));
+            assert!(offer(&mut writer, SMALL));
+        });
+        turn(&export);
+        turn(&export);
+        decode.join().unwrap();
+        turn(&export);
+        assert_eq!(view.end(), 3);
+        settled(&export, 3);
+    });
+}
+
+/// The models see a race: this box has no orderings. That the crate's own box runs under loom at all is seen by
+/// `an_offer_has_one_taker`, which fails with the same words when loom does not see the box's orderings.
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn canary() {
+    struct Unordered(loom::sync::atomic::AtomicBool, UnsafeCell<u32>);
+    // SAFETY: it is not, which is the point.
+    unsafe impl Send for Unordered {}
+    // SAFETY: as above.
+    unsafe impl Sync for Unordered {}
+    explore(None, || {
+        let shared = Arc::new(Unordered(loom::sync::atomic::AtomicBool::new(false), UnsafeCell::new(0)));
+        let other = shared.clone();
+        let thread = thread::spawn(move || {
+            other.1.with_mut(|_| ());
+            other.0.store(true, loom::sync::atomic::Ordering::Relaxed);
+        });
+        if shared.0.load(loom::sync::atomic::Ordering::Relaxed) {
+            shared.1.with_mut(|_| ());
+        }
+        thread.join().unwrap();
+    });
+}
