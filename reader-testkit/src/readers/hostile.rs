@@ -1,0 +1,138 @@
+//! Readers that do what no reader should.
+
+use std::mem;
+use std::time::Duration;
+
+use vas_ring::{Lease, ReaderStats};
+
+use super::{Step, Stepped};
+use crate::{Source, Taken};
+
+/// Takes as many frames as it may, and holds them as long as it lives.
+#[derive(Debug)]
+pub struct Stalled<S> {
+    source: S,
+    held: Vec<Lease>,
+}
+
+impl<S: Source> Stalled<S> {
+    /// A reader of `source`.
+    pub fn new(source: S) -> Self {
+        Self { source, held: Vec::new() }
+    }
+
+    /// The frames that are held, in the order in which they were taken.
+    pub fn held(&self) -> &[Lease] {
+        &self.held
+    }
+}
+
+impl<S: Source> Step for Stalled<S> {
+    fn step(&mut self, _now: Duration, look: &mut dyn FnMut(&Lease)) -> Stepped {
+        self.source.newest().then(|frame| {
+            look(&frame);
+            self.held.push(frame);
+        })
+    }
+
+    fn stats(&self) -> ReaderStats {
+        self.source.stats()
+    }
+}
+
+/// Forgets each frame that it takes, so that it is leased for good.
+#[derive(Debug)]
+pub struct Leaking<S> {
+    source: S,
+}
+
+impl<S: Source> Leaking<S> {
+    /// A reader of `source`.
+    pub fn new(source: S) -> Self {
+        Self { source }
+    }
+}
+
+impl<S: Source> Step for Leaking<S> {
+    fn step(&mut self, _now: Duration, look: &mut dyn FnMut(&Lease)) -> Stepped {
+        self.source.newest().then(|frame| {
+            look(&frame);
+            mem::forget(frame);
+        })
+    }
+
+    fn stats(&self) -> ReaderStats {
+        self.source.stats()
+    }
+}
+
+/// What a [`Panicking`] reader panics with.
+pub const PANIC_MESSAGE: &str = "the panicking reader panics, as it should";
+
+/// Panics while it holds a frame, on every n-th frame that it takes.
+#[derive(Debug)]
+pub struct Panicking<S> {
+    source: S,
+    every: u64,
+    taken: u64,
+}
+
+impl<S: Source> Panicking<S> {
+    /// A reader of `source` that panics on every `every`-th frame; 0 is taken as 1.
+    pub fn new(source: S, every: u64) -> Self {
+        Self { source, every: every.max(1), taken: 0 }
+    }
+}
+
+impl<S: Source> Step for Panicking<S> {
+    /// # Panics
+    ///
+    /// With [`PANIC_MESSAGE`], on every n-th frame. The reader may be stepped again after the panic was caught.
+    fn step(&mut self, _now: Duration, look: &mut dyn FnMut(&Lease)) -> Stepped {
+        self.source.newest().then(|frame| {
+            look(&frame);
+            self.taken += 1;
+            assert!(self.taken % self.every != 0, "{PANIC_MESSAGE}");
+        })
+    }
+
+    fn stats(&self) -> ReaderStats {
+        self.source.stats()
+    }
+}
+
+/// Asks for frames again and again in one step, and never rests if it is stepped without a pause.
+#[derive(Debug)]
+pub struct Spinning<S> {
+    source: S,
+    spins: u32,
+}
+
+impl<S: Source> Spinning<S> {
+    /// A reader that asks `spins` times in each step; 0 is taken as 1.
+    pub fn new(source: S, spins: u32) -> Self {
+        Self { source, spins: spins.max(1) }
+    }
+}
+
+impl<S: Source> Step for Spinning<S> {
+    fn step(&mut self, _now: Duration, look: &mut dyn FnMut(&Lease)) -> Stepped {
+        let mut stepped = Stepped::Waited;
+        for _ in 0..self.spins {
+            match self.source.newest() {
+                Taken::Frame(frame) => {
+                    look(&frame);
+                    stepped = Stepped::Took;
+                }
+                Taken::Nothing => {}
+                Taken::Refused => return Stepped::Refused,
+                Taken::Closed => return Stepped::Closed,
+            }
+        }
+        stepped
+    }
+
+    fn stats(&self) -> ReaderStats {
+        self.source.stats()
+    }
+}

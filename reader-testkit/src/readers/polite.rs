@@ -1,0 +1,93 @@
+//! Readers that give back what they borrow.
+
+use std::time::Duration;
+
+use vas_ring::{Lease, ReaderStats};
+
+use super::{Pick, Step, Stepped};
+use crate::{Source, Taken};
+
+impl Pick {
+    pub(super) fn from(self, source: &mut impl Source) -> Taken {
+        match self {
+            Self::Newest => source.newest(),
+            Self::Oldest => source.oldest(),
+        }
+    }
+}
+
+/// Takes a frame per step and gives it back at once.
+#[derive(Debug)]
+pub struct Brisk<S> {
+    source: S,
+    pick: Pick,
+}
+
+impl<S: Source> Brisk<S> {
+    /// A reader of the newest frame.
+    pub fn new(source: S) -> Self {
+        Self::picking(source, Pick::Newest)
+    }
+
+    /// A reader of the frame that `pick` says.
+    pub fn picking(source: S, pick: Pick) -> Self {
+        Self { source, pick }
+    }
+}
+
+impl<S: Source> Step for Brisk<S> {
+    fn step(&mut self, _now: Duration, look: &mut dyn FnMut(&Lease)) -> Stepped {
+        self.pick.from(&mut self.source).then(|frame| {
+            look(&frame);
+        })
+    }
+
+    fn stats(&self) -> ReaderStats {
+        self.source.stats()
+    }
+}
+
+/// Holds each frame for a while before it takes the next.
+#[derive(Debug)]
+pub struct Slow<S> {
+    source: S,
+    pick: Pick,
+    hold: Duration,
+    held: Option<(Lease, Duration)>,
+}
+
+impl<S: Source> Slow<S> {
+    /// A reader that holds the newest frame for `hold`.
+    pub fn new(source: S, hold: Duration) -> Self {
+        Self::picking(source, Pick::Newest, hold)
+    }
+
+    /// A reader that holds the frame that `pick` says for `hold`.
+    pub fn picking(source: S, pick: Pick, hold: Duration) -> Self {
+        Self { source, pick, hold, held: None }
+    }
+
+    /// The frame that is held.
+    pub fn held(&self) -> Option<&Lease> {
+        self.held.as_ref().map(|(frame, _)| frame)
+    }
+}
+
+impl<S: Source> Step for Slow<S> {
+    fn step(&mut self, now: Duration, look: &mut dyn FnMut(&Lease)) -> Stepped {
+        if let Some((_, until)) = &self.held {
+            if now < *until {
+                return Stepped::Waited;
+            }
+            self.held = None;
+        }
+        self.pick.from(&mut self.source).then(|frame| {
+            look(&frame);
+            self.held = Some((frame, now.saturating_add(self.hold)));
+        })
+    }
+
+    fn stats(&self) -> ReaderStats {
+        self.source.stats()
+    }
+}

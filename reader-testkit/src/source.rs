@@ -1,0 +1,71 @@
+//! Where readers get their frames: a ring's reader, or a camera's over all of its rings.
+
+use vas_ring::{Lease, ReadError, Reader, ReaderStats};
+
+use crate::readers::Stepped;
+
+/// Something that lends frames.
+pub trait Source {
+    /// The newest frame that was not taken yet.
+    fn newest(&mut self) -> Taken;
+
+    /// The oldest readable frame that was not taken yet.
+    fn oldest(&mut self) -> Taken;
+
+    /// What was taken and missed so far.
+    fn stats(&self) -> ReaderStats;
+}
+
+/// What came of asking a [`Source`] for a frame.
+#[derive(Debug)]
+pub enum Taken {
+    /// A frame.
+    Frame(Lease),
+    /// There is nothing new.
+    Nothing,
+    /// There is a new frame, and as many leases are out as may be.
+    Refused,
+    /// There is no writer.
+    Closed,
+}
+
+impl Taken {
+    /// Does `with` with the frame, if there is one.
+    pub(crate) fn then(self, with: impl FnOnce(Lease)) -> Stepped {
+        match self {
+            Self::Frame(frame) => {
+                with(frame);
+                Stepped::Took
+            }
+            Self::Nothing => Stepped::Waited,
+            Self::Refused => Stepped::Refused,
+            Self::Closed => Stepped::Closed,
+        }
+    }
+}
+
+impl From<Result<Option<Lease>, ReadError>> for Taken {
+    fn from(read: Result<Option<Lease>, ReadError>) -> Self {
+        match read {
+            Ok(Some(frame)) => Self::Frame(frame),
+            Err(ReadError::Budget { .. }) => Self::Refused,
+            Err(ReadError::Closed) => Self::Closed,
+            // Overtaken: ask again, as when there is nothing.
+            Ok(None) | Err(_) => Self::Nothing,
+        }
+    }
+}
+
+impl Source for Reader {
+    fn newest(&mut self) -> Taken {
+        self.latest().into()
+    }
+
+    fn oldest(&mut self) -> Taken {
+        self.next().into()
+    }
+
+    fn stats(&self) -> ReaderStats {
+        Self::stats(self)
+    }
+}
