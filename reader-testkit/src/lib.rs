@@ -27,8 +27,8 @@
 //! let newest = newest.expect("a frame was taken");
 //! assert_eq!(newest.frame_id, 2);
 //! order.check(&newest)?;
-//! loss.check(&newest, &reader.stats())?;
-//! assert_eq!(reader.stats().missed.total(), 2);
+//! loss.check(&newest, &reader.counts())?;
+//! assert_eq!(reader.counts().missed.total(), 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -5,7 +5,8 @@ mod polite;
 
 use std::time::Duration;
 
-use vas_ring::{Lease, ReaderStats};
+use vas_lifecycle::Counts;
+use vas_ring::Lease;
 
 pub use hostile::{Leaking, PANIC_MESSAGE, Panicking, Spinning, Stalled};
 pub use polite::{Brisk, Slow};
@@ -17,7 +18,7 @@ pub trait Step {
     fn step(&mut self, now: Duration, look: &mut dyn FnMut(&Lease)) -> Stepped;
 
     /// What the reader got and missed so far.
-    fn stats(&self) -> ReaderStats;
+    fn counts(&self) -> Counts;
 }
 
 /// What came of a step.

@@ -1,6 +1,7 @@
 //! Where readers get their frames: a ring's reader, or a camera's over all of its rings.
 
-use vas_ring::{Lease, ReadError, Reader, ReaderStats};
+use vas_lifecycle::Counts;
+use vas_ring::{Lease, ReadError};
 
 use crate::readers::Stepped;
 
@@ -13,7 +14,7 @@ pub trait Source {
     fn oldest(&mut self) -> Taken;
 
     /// What was taken and missed so far.
-    fn stats(&self) -> ReaderStats;
+    fn counts(&self) -> Counts;
 }
 
 /// What came of asking a [`Source`] for a frame.
@@ -56,7 +57,7 @@ impl From<Result<Option<Lease>, ReadError>> for Taken {
     }
 }
 
-impl Source for Reader {
+impl Source for vas_ring::Reader {
     fn newest(&mut self) -> Taken {
         self.latest().into()
     }
@@ -65,7 +66,22 @@ impl Source for Reader {
         self.next().into()
     }
 
-    fn stats(&self) -> ReaderStats {
-        Self::stats(self)
+    fn counts(&self) -> Counts {
+        let stats = self.stats();
+        Counts { seen: stats.seen, missed: stats.missed, refusals: stats.refusals }
+    }
+}
+
+impl Source for vas_lifecycle::Reader {
+    fn newest(&mut self) -> Taken {
+        self.latest().into()
+    }
+
+    fn oldest(&mut self) -> Taken {
+        self.next().into()
+    }
+
+    fn counts(&self) -> Counts {
+        self.stats()
     }
 }

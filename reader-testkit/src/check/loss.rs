@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
-use vas_ring::{FrameEntry, ReaderStats};
+use vas_lifecycle::Counts;
+use vas_ring::FrameEntry;
 
 /// Checks one reader's loss against frame ids, which count what was offered whoever reads.
 ///
@@ -28,8 +29,8 @@ impl Loss {
     /// # Errors
     ///
     /// When the counts say something else than the ids.
-    pub fn check(&mut self, entry: &FrameEntry, stats: &ReaderStats) -> Result<(), LossError> {
-        let this = Point { frame_id: entry.frame_id, accounted: accounted(stats) };
+    pub fn check(&mut self, entry: &FrameEntry, counts: &Counts) -> Result<(), LossError> {
+        let this = Point { frame_id: entry.frame_id, accounted: accounted(counts) };
         let last = self.last.replace(this);
         self.first.get_or_insert(this);
         match last {
@@ -45,8 +46,8 @@ impl Loss {
     /// # Errors
     ///
     /// When the counts say something else than the ids. A reader that got no frame has none to compare with.
-    pub fn close(&self, stats: &ReaderStats, next_frame_id: u64) -> Result<u64, LossError> {
-        let end = Point { frame_id: next_frame_id.wrapping_sub(1), accounted: accounted(stats) };
+    pub fn close(&self, counts: &Counts, next_frame_id: u64) -> Result<u64, LossError> {
+        let end = Point { frame_id: next_frame_id.wrapping_sub(1), accounted: accounted(counts) };
         if let Some(last) = self.last {
             agree(last, end)?;
         }
@@ -62,8 +63,8 @@ impl Loss {
     }
 }
 
-fn accounted(stats: &ReaderStats) -> u64 {
-    stats.seen + stats.missed.total()
+fn accounted(counts: &Counts) -> u64 {
+    counts.seen + counts.missed.total()
 }
 
 fn agree(from: Point, to: Point) -> Result<(), LossError> {
@@ -108,8 +109,8 @@ mod tests {
         FrameEntry { frame_id, ..FrameEntry::default() }
     }
 
-    fn counts(seen: u64, skipped: u64, dropped: u64) -> ReaderStats {
-        ReaderStats { seen, missed: Missed { skipped, dropped, ..Missed::default() }, ..ReaderStats::default() }
+    fn counts(seen: u64, skipped: u64, dropped: u64) -> Counts {
+        Counts { seen, missed: Missed { skipped, dropped, ..Missed::default() }, refusals: 0 }
     }
 
     #[test]

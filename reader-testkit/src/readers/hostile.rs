@@ -3,7 +3,8 @@
 use std::mem;
 use std::time::Duration;
 
-use vas_ring::{Lease, ReaderStats};
+use vas_lifecycle::Counts;
+use vas_ring::Lease;
 
 use super::{Step, Stepped};
 use crate::{Source, Taken};
@@ -35,8 +36,8 @@ impl<S: Source> Step for Stalled<S> {
         })
     }
 
-    fn stats(&self) -> ReaderStats {
-        self.source.stats()
+    fn counts(&self) -> Counts {
+        self.source.counts()
     }
 }
 
@@ -61,8 +62,8 @@ impl<S: Source> Step for Leaking<S> {
         })
     }
 
-    fn stats(&self) -> ReaderStats {
-        self.source.stats()
+    fn counts(&self) -> Counts {
+        self.source.counts()
     }
 }
 
@@ -96,8 +97,8 @@ impl<S: Source> Step for Panicking<S> {
         })
     }
 
-    fn stats(&self) -> ReaderStats {
-        self.source.stats()
+    fn counts(&self) -> Counts {
+        self.source.counts()
     }
 }
 
@@ -132,7 +133,7 @@ impl<S: Source> Step for Spinning<S> {
         stepped
     }
 
-    fn stats(&self) -> ReaderStats {
-        self.source.stats()
+    fn counts(&self) -> Counts {
+        self.source.counts()
     }
 }

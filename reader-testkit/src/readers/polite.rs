@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use vas_ring::{Lease, ReaderStats};
+use vas_lifecycle::Counts;
+use vas_ring::Lease;
 
 use super::{Pick, Step, Stepped};
 use crate::{Source, Taken};
@@ -42,8 +43,8 @@ impl<S: Source> Step for Brisk<S> {
         })
     }
 
-    fn stats(&self) -> ReaderStats {
-        self.source.stats()
+    fn counts(&self) -> Counts {
+        self.source.counts()
     }
 }
 
@@ -87,7 +88,7 @@ impl<S: Source> Step for Slow<S> {
         })
     }
 
-    fn stats(&self) -> ReaderStats {
-        self.source.stats()
+    fn counts(&self) -> Counts {
+        self.source.counts()
     }
 }
