@@ -1,0 +1,177 @@
+//! The figures of a run: what the table shows, what the JSON file holds, and whether they add up.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use crate::branch::Account;
+use crate::camera::Camera;
+use crate::process;
+
+/// A run of the host.
+#[derive(Debug, Serialize)]
+pub(crate) struct Figures {
+    /// How long it played.
+    pub(crate) seconds: f64,
+    pub(crate) export: ExportFigures,
+    pub(crate) process: process::Memory,
+    pub(crate) cameras: Vec<CameraFigures>,
+    /// What does not add up.
+    pub(crate) faults: Vec<String>,
+}
+
+/// Frame export as a whole.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct ExportFigures {
+    pub(crate) state: ExportState,
+    /// Bytes taken from the memory budget.
+    pub(crate) bytes: usize,
+    /// Bytes that may be taken.
+    pub(crate) budget: usize,
+    /// Threads of this process that export started, by name.
+    pub(crate) threads: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(not(feature = "export"), expect(dead_code, reason = "it is always absent then"))]
+pub(crate) enum ExportState {
+    /// The host was built without it.
+    #[default]
+    Absent,
+    Off,
+    On,
+}
+
+/// One camera.
+#[derive(Debug, Serialize)]
+pub(crate) struct CameraFigures {
+    pub(crate) name: String,
+    pub(crate) input: String,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    /// Frames that came out of the decoder.
+    pub(crate) decoded: u64,
+    pub(crate) fps: f64,
+    /// Packets that could not be decoded.
+    pub(crate) damaged: u64,
+    /// How often the input was opened.
+    pub(crate) opened: u64,
+    /// From a packet's arrival to the frame's, in microseconds.
+    pub(crate) decode_us: Times,
+    /// What the tap took per frame, in microseconds; none without export.
+    pub(crate) copy_us: Option<Times>,
+    pub(crate) branches: Vec<Account>,
+    pub(crate) exported: Option<Exported>,
+    pub(crate) warning: Option<String>,
+}
+
+/// What became of a camera's frames at the tap, and with the readers.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Exported {
+    pub(crate) offered: u64,
+    pub(crate) published: u64,
+    pub(crate) dropped: Causes,
+    pub(crate) readers: Vec<ReaderFigures>,
+}
+
+/// One reader.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct ReaderFigures {
+    pub(crate) name: &'static str,
+    /// Frames offered while it was subscribed, by their ids.
+    pub(crate) span: u64,
+    /// Of these, frames published.
+    pub(crate) published: u64,
+    pub(crate) seen: u64,
+    /// Frames that it missed, those that nobody got included.
+    pub(crate) missed: Causes,
+    /// Frames offered since the last one that it saw.
+    pub(crate) lag: u64,
+}
+
+/// Counts by cause, without those that are 0.
+pub(crate) type Causes = BTreeMap<&'static str, u64>;
+
+/// Percentiles of a time.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Times {
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+    pub(crate) max: f64,
+}
+
+impl Times {
+    pub(crate) fn of(nanoseconds: &Histogram<u64>) -> Self {
+        let at = |quantile| nanoseconds.value_at_quantile(quantile) as f64 / 1e3;
+        Self { p50: at(0.5), p99: at(0.99), max: nanoseconds.max() as f64 / 1e3 }
+    }
+}
+
+impl CameraFigures {
+    pub(crate) fn new(camera: &Camera, played: Duration, branches: Vec<Account>, exported: Option<Exported>) -> Self {
+        let readings = camera.gauge.readings();
+        Self {
+            name: camera.name.clone(),
+            input: camera.input.to_string(),
+            width: readings.width,
+            height: readings.height,
+            decoded: readings.frames,
+            fps: readings.frames as f64 / played.as_secs_f64(),
+            damaged: readings.damaged,
+            opened: readings.opened,
+            decode_us: Times::of(&readings.decode),
+            copy_us: exported.is_some().then(|| Times::of(&readings.offer)),
+            branches,
+            exported,
+            warning: readings.warning.clone(),
+        }
+    }
+
+    /// What does not add up. A camera that runs without export has nothing to add up.
+    fn faults(&self) -> Vec<String> {
+        let name = &self.name;
+        let mut faults = Vec::new();
+        for branch in &self.branches {
+            if branch.frames != self.decoded {
+                faults
+                    .push(format!("{name}: {} decoded, but {} handed to {}", self.decoded, branch.frames, branch.name));
+            }
+        }
+        let Some(exported) = &self.exported else { return faults };
+        let Exported { offered, published, dropped, readers } = exported;
+        let dropped: u64 = dropped.values().sum();
+        if self.decoded != *offered {
+            faults.push(format!("{name}: {} decoded, but {offered} offered", self.decoded));
+        }
+        if *offered != published + dropped {
+            faults.push(format!("{name}: {offered} offered, but {published} published and {dropped} dropped"));
+        }
+        for ReaderFigures { name: reader, span, published, seen, missed, .. } in readers {
+            let unpublished = missed.get("dropped").copied().unwrap_or(0);
+            let missed: u64 = missed.values().sum();
+            if *span != seen + missed {
+                faults.push(format!("{name}, {reader}: {span} offered, but {seen} seen and {missed} missed"));
+            }
+            if *published != seen + missed - unpublished {
+                let missed = missed - unpublished;
+                faults.push(format!("{name}, {reader}: {published} published, but {seen} seen and {missed} missed"));
+            }
+        }
+        faults
+    }
+}
+
+impl Figures {
+    /// Finds what does not add up.
+    pub(crate) fn check(&mut self) {
+        let found: Vec<_> = self.cameras.iter().flat_map(CameraFigures::faults).collect();
+        self.faults.extend(found);
+        let ExportFigures { state, bytes, threads, .. } = &self.export;
+        if *state != ExportState::On && (*bytes != 0 || !threads.is_empty()) {
+            self.faults.push(format!("export is not on, but has {bytes} bytes and the threads {threads:?}"));
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! Where a camera's frames come from: a file or an RTSP stream, opened and decoded by FFmpeg.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use ffmpeg_next::error::EAGAIN;
+use ffmpeg_next::ffi::AV_NOPTS_VALUE;
+use ffmpeg_next::format::context;
+use ffmpeg_next::format::stream::Disposition;
+use ffmpeg_next::frame::Video;
+use ffmpeg_next::{Dictionary, Error, Packet, Rational, codec, decoder, format, media};
+
+use crate::pace::Pace;
+use crate::stop::Stop;
+
+/// What the user named: a file, or an `rtsp://` URL.
+#[derive(Clone, Debug)]
+pub(crate) struct Input {
+    name: String,
+}
+
+impl FromStr for Input {
+    type Err = std::convert::Infallible;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Ok(Self { name: name.to_owned() })
+    }
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.name)
+    }
+}
+
+impl Input {
+    pub(crate) fn file(path: &Path) -> Self {
+        Self { name: path.to_string_lossy().into_owned() }
+    }
+
+    /// A name for the camera: that of the file, without its folder and its ending.
+    pub(crate) fn stem(&self) -> Option<&str> {
+        if self.is_live() { None } else { Path::new(&self.name).file_stem()?.to_str() }
+    }
+
+    /// Whether it is a stream that comes at its own pace and can be lost, and not a file.
+    pub(crate) fn is_live(&self) -> bool {
+        self.scheme().is_some()
+    }
+
+    fn scheme(&self) -> Option<&str> {
+        let (scheme, _) = self.name.split_once("://")?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+        (!scheme.is_empty() && scheme.chars().all(plain)).then_some(scheme)
+    }
+
+    /// What FFmpeg is to open. A file's name is told apart from a URL's, so that `a:b.mp4` is a file.
+    fn url(&self) -> Result<String, Reason> {
+        match self.scheme() {
+            Some("rtsp" | "rtsps") => Ok(self.name.clone()),
+            Some(scheme) => Err(Reason::Scheme(scheme.to_owned())),
+            None if self.name.contains('\0') => Err(Reason::File(io::ErrorKind::InvalidInput.into())),
+            None => match fs::File::open(&self.name).and_then(|file| file.metadata()) {
+                Ok(metadata) if metadata.is_dir() => Err(Reason::File(io::ErrorKind::IsADirectory.into())),
+                Ok(_) => Ok(format!("file:{}", self.name)),
+                Err(error) => Err(Reason::File(error)),
+            },
+        }
+    }
+
+    fn error(&self, reason: Reason) -> InputError {
+        InputError { input: self.clone(), reason }
+    }
+}
+
+/// How inputs are played.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Playback {
+    /// Files as fast as they decode, not at their own pace.
+    pub(crate) fast: bool,
+    /// How often a file is played; for ever when none.
+    pub(crate) passes: Option<u64>,
+    /// How long a stream may be silent before it counts as lost.
+    pub(crate) timeout: Duration,
+}
+
+/// An opened input and its decoder.
+pub(crate) struct Source {
+    input: Input,
+    demuxer: context::Input,
+    decoder: decoder::Video,
+    stream: usize,
+    time_base: Rational,
+    pace: Option<Pace>,
+    watch: Watch,
+    stop: Stop,
+    /// What is added to times, since a file that is played again goes on where it ended.
+    offset: i64,
+    /// The first pass's first time, and the last time so far.
+    span: Option<(i64, i64)>,
+    packet_at: Instant,
+    draining: bool,
+    frames_of_pass: u64,
+    damaged: u64,
+}
+
+/// What came of asking for a frame.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    Frame,
+    /// The file or the stream has ended.
+    End,
+}
+
+impl Source {
+    /// Opens an input. Gives up when it says nothing for `playback.timeout`, or when the host ends.
+    pub(crate) fn open(input: &Input, playback: Playback, stop: &Stop) -> Result<Self, InputError> {
+        let watch = Watch::new(playback.timeout);
+        let open = || {
+            let url = input.url()?;
+            let mut options = Dictionary::new();
+            if input.is_live() {
+                options.set("rtsp_transport", "tcp");
+            }
+            watch.restart();
+            let demuxer = format::input_with_interrupt_and_dictionary(&url, watch.interrupt(stop), options)
+                .map_err(|error| Reason::of(error, Reason::Open, playback.timeout, stop))?;
+            let stream = demuxer.streams().best(media::Type::Video);
+            // The cover of a piece of music is a stream of video to FFmpeg.
+            let stream = stream.filter(|stream| !stream.disposition().contains(Disposition::ATTACHED_PIC));
+            let stream = stream.ok_or(Reason::NoVideo)?;
+            let (index, time_base) = (stream.index(), stream.time_base());
+            let mut decoder = codec::Context::from_parameters(stream.parameters()).map_err(Reason::Decoder)?.decoder();
+            decoder.set_packet_time_base(time_base);
+            let decoder = decoder.video().map_err(Reason::Decoder)?;
+            drop(stream);
+            Ok((demuxer, decoder, index, time_base))
+        };
+        let (demuxer, decoder, stream, time_base) = open().map_err(|reason| input.error(reason))?;
+        let paced = !input.is_live() && !playback.fast;
+        Ok(Self {
+            input: input.clone(),
+            demuxer,
+            decoder,
+            stream,
+            time_base,
+            pace: paced.then(Pace::default),
+            watch,
+            stop: stop.clone(),
+            offset: 0,
+            span: None,
+            packet_at: Instant::now(),
+            draining: false,
+            frames_of_pass: 0,
+            damaged: 0,
+        })
+    }
+
+    pub(crate) fn decoder(&self) -> &decoder::Video {
+        &self.decoder
+    }
+
+    /// Seconds per unit of the frames' times.
+    pub(crate) fn time_base(&self) -> Rational {
+        self.time_base
+    }
+
+    /// When the packet was there that completed the last frame.
+    pub(crate) fn packet_at(&self) -> Instant {
+        self.packet_at
+    }
+
+    /// Packets that could not be decoded so far.
+    pub(crate) fn damaged(&self) -> u64 {
+        self.damaged
+    }
+
+    /// Decodes the next frame.
+    pub(crate) fn next(&mut self, frame: &mut Video) -> Result<Next, InputError> {
+        loop {
+            match self.decoder.receive_frame(frame) {
+                Ok(()) => {
+                    self.frames_of_pass += 1;
+                    return Ok(Next::Frame);
+                }
+                Err(_) if self.draining && self.frames_of_pass == 0 => return Err(self.input.error(Reason::NoFrames)),
+                Err(_) if self.draining => return Ok(Next::End),
+                // It wants a packet.
+                Err(Error::Other { errno: EAGAIN }) => {}
+                Err(_) => self.damaged += 1,
+            }
+            let Some(packet) = self.read()? else {
+                self.draining = true;
+                // An error leaves the decoder without frames, which is how draining ends.
+                _ = self.decoder.send_eof();
+                continue;
+            };
+            self.packet_at = Instant::now();
+            if self.decoder.send_packet(&packet).is_err() {
+                self.damaged += 1;
+            }
+        }
+    }
+
+    /// The next packet of the stream, when it is due; none at the end.
+    fn read(&mut self) -> Result<Option<Packet>, InputError> {
+        loop {
+            let mut packet = Packet::empty();
+            self.watch.restart();
+            match packet.read(&mut self.demuxer) {
+                Ok(()) => {}
+                Err(Error::Eof) => return Ok(None),
+                // A file that breaks off ends where it does.
+                Err(Error::InvalidData | Error::Other { .. }) if !self.input.is_live() => return Ok(None),
+                Err(error) => {
+                    let timeout = self.watch.timeout;
+                    return Err(self.input.error(Reason::of(error, Reason::Read, timeout, &self.stop)));
+                }
+            }
+            if packet.stream() != self.stream {
+                continue;
+            }
+            self.shift(&mut packet);
+            if let Some((pace, time)) = self.pace.as_mut().zip(packet.dts().or(packet.pts())) {
+                pace.wait_for(time as f64 * f64::from(self.time_base), &self.stop);
+            }
+            return Ok(Some(packet));
+        }
+    }
+
+    /// Moves a packet's times to the pass that it is played in.
+    fn shift(&mut self, packet: &mut Packet) {
+        let shifted = |time: Option<i64>| time.map(|time| time.saturating_add(self.offset).max(AV_NOPTS_VALUE + 1));
+        let (pts, dts) = (shifted(packet.pts()), shifted(packet.dts()));
+        packet.set_pts(pts);
+        packet.set_dts(dts);
+        if let Some(time) = pts.or(dts) {
+            let (first, last) = self.span.unwrap_or((time, time));
+            self.span = Some((first, last.max(time.saturating_add(packet.duration()))));
+        }
+    }
+
+    /// Starts a file that has ended again, its times going on from the end.
+    pub(crate) fn rewind(&mut self) -> Result<(), InputError> {
+        if let Some((first, last)) = self.span {
+            self.offset = last.saturating_sub(first);
+        }
+        self.watch.restart();
+        self.demuxer.seek(0, ..).map_err(|error| self.input.error(Reason::Read(error)))?;
+        self.decoder.flush();
+        self.draining = false;
+        self.frames_of_pass = 0;
+        Ok(())
+    }
+}
+
+/// Ends a call of FFmpeg that takes too long.
+struct Watch {
+    timeout: Duration,
+    start: Instant,
+    /// Milliseconds after `start` when the call has taken too long.
+    deadline: Arc<AtomicU64>,
+}
+
+impl Watch {
+    fn new(timeout: Duration) -> Self {
+        Self { timeout, start: Instant::now(), deadline: Arc::default() }
+    }
+
+    /// Another call begins.
+    fn restart(&self) {
+        let deadline = (self.start.elapsed() + self.timeout).as_millis();
+        // Ordering: Relaxed, it is set and read on the thread that calls FFmpeg.
+        self.deadline.store(u64::try_from(deadline).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// What FFmpeg asks while it waits: whether to give up.
+    fn interrupt(&self, stop: &Stop) -> impl FnMut() -> bool + Send + 'static {
+        let (start, deadline, stop) = (self.start, self.deadline.clone(), stop.clone());
+        // Ordering: Relaxed, as above.
+        move || stop.is_set() || start.elapsed().as_millis() > u128::from(deadline.load(Ordering::Relaxed))
+    }
+}
+
+/// Why an input gives no frames: one line that names it and the reason.
+#[derive(Debug)]
+pub(crate) struct InputError {
+    input: Input,
+    reason: Reason,
+}
+
+impl InputError {
+    /// The host ended, which is nobody's fault.
+    pub(crate) fn is_stop(&self) -> bool {
+        matches!(self.reason, Reason::Stopped)
+    }
+}
+
+#[derive(Debug)]
+enum Reason {
+    File(io::Error),
+    Scheme(String),
+    Open(Error),
+    NoVideo,
+    Decoder(Error),
+    NoFrames,
+    Read(Error),
+    Silent(Duration),
+    Stopped,
+}
+
+impl Reason {
+    /// What an error of FFmpeg means, knowing that it says `Exit` when it was interrupted.
+    fn of(error: Error, otherwise: fn(Error) -> Self, timeout: Duration, stop: &Stop) -> Self {
+        match error {
+            _ if stop.is_set() => Self::Stopped,
+            Error::Exit => Self::Silent(timeout),
+            error => otherwise(error),
+        }
+    }
+}
+
+impl fmt::Display for InputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.input)?;
+        match &self.reason {
+            Reason::File(error) => error.fmt(f),
+            Reason::Scheme(scheme) => write!(f, "is neither a file nor an rtsp:// URL, but {scheme}://"),
+            Reason::Open(Error::InvalidData) => f.write_str("is not a video that FFmpeg can read, or is broken"),
+            Reason::Open(error) => write!(f, "cannot be opened: {error}"),
+            Reason::NoVideo => f.write_str("has no video"),
+            Reason::Decoder(error) => write!(f, "has video that FFmpeg cannot decode: {error}"),
+            Reason::NoFrames => f.write_str("has video, but not one frame of it can be decoded"),
+            Reason::Read(error) => write!(f, "cannot be read on: {error}"),
+            Reason::Silent(timeout) => write!(f, "has said nothing for {} s", timeout.as_secs_f64()),
+            Reason::Stopped => f.write_str("was not waited for, since the host ended"),
+        }
+    }
+}
+
+impl std::error::Error for InputError {}

@@ -1,0 +1,146 @@
+//! A run of the host: cameras start, play, and stop.
+
+use std::error::Error;
+use std::fmt;
+use std::process;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::ai::Audience;
+use crate::branch::Account;
+use crate::camera::Camera;
+use crate::figures::{CameraFigures, Figures};
+use crate::gauge::Gauge;
+use crate::input::{Input, InputError, Playback, Source};
+use crate::process::Memory;
+use crate::stop::Stop;
+use crate::vas::Vas;
+
+/// How often a run is watched.
+const TICK: Duration = Duration::from_millis(100);
+/// The exit status of a process that SIGINT ended, by custom.
+const INTERRUPTED: i32 = 130;
+
+/// The host with its cameras, before and while they play.
+pub(crate) struct Run {
+    pub(crate) vas: Arc<Vas>,
+    pub(crate) cameras: Vec<Arc<Camera>>,
+    sources: Vec<Source>,
+}
+
+impl Run {
+    /// Starts the process and opens all inputs. Ctrl-C ends the run from now on.
+    pub(crate) fn open(inputs: &[Input], playback: Playback) -> Result<Self, Box<dyn Error>> {
+        let stop = Stop::default();
+        let vas = Arc::new(Vas::start(stop.clone(), playback)?);
+        ctrlc::set_handler(move || {
+            // Whoever asks twice does not want to wait.
+            if stop.is_set() {
+                process::exit(INTERRUPTED);
+            }
+            stop.set();
+        })?;
+        let cameras = cameras(inputs);
+        // All at once: a stream may take its time.
+        let opened = thread::scope(|scope| {
+            let opening: Vec<_> = cameras.iter().map(|camera| scope.spawn(|| camera.open(&vas))).collect();
+            let joined = opening.into_iter().map(|thread| thread.join().expect("opening an input does not panic"));
+            joined.collect::<Vec<_>>()
+        });
+        let sources = gathered(opened)?;
+        Ok(Self { vas, cameras, sources })
+    }
+
+    /// Plays for so long, or until all files have been played or the user has had enough. `watch` is called every now
+    /// and then. Returns the figures, checked, and the audience, which has left.
+    pub(crate) fn play(
+        self,
+        seconds: Option<f64>,
+        mut watch: impl FnMut(&[Arc<Camera>], &Audience),
+    ) -> Result<(Figures, Audience), Box<dyn Error>> {
+        let Self { vas, cameras, sources } = self;
+        let playing = seconds.map_or(Duration::from_secs(10), Duration::from_secs_f64);
+        let mut audience = Audience::join(&vas, &cameras, playing);
+        let start = Instant::now();
+        let threads: Vec<_> = cameras
+            .iter()
+            .cloned()
+            .zip(sources)
+            .map(|(camera, source)| {
+                let vas = vas.clone();
+                thread::Builder::new().name("camera".into()).spawn(move || camera.run(&vas, source))
+            })
+            .collect::<Result<_, _>>()?;
+        let deadline = seconds.map(|seconds| start + Duration::from_secs_f64(seconds));
+        while threads.iter().any(|thread| !thread.is_finished()) {
+            let now = Instant::now();
+            if deadline.is_some_and(|deadline| now >= deadline) {
+                break;
+            }
+            let tick = deadline.map_or(now + TICK, |deadline| deadline.min(now + TICK));
+            if vas.stop.wait_until(tick) {
+                break;
+            }
+            watch(&cameras, &audience);
+        }
+        let export = audience.export();
+        let process = Memory::now();
+        vas.stop.set();
+        let accounts = threads.into_iter().map(|thread| thread.join().expect("a camera's thread does not panic"));
+        let accounts = gathered(accounts.collect())?;
+        let played = start.elapsed();
+        let faults = audience.leave();
+        let figures = |(camera, branches): (&Arc<Camera>, Vec<Account>)| {
+            CameraFigures::new(camera, played, branches, audience.exported(camera))
+        };
+        let cameras = cameras.iter().zip(accounts).map(figures).collect();
+        let mut figures = Figures { seconds: played.as_secs_f64(), export, process, cameras, faults };
+        figures.check();
+        Ok((figures, audience))
+    }
+}
+
+/// All results, or all errors, a line each.
+fn gathered<T>(results: Vec<Result<T, InputError>>) -> Result<Vec<T>, InputErrors> {
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(result) => good.push(result),
+            Err(error) => bad.push(error),
+        }
+    }
+    if bad.is_empty() { Ok(good) } else { Err(InputErrors(bad)) }
+}
+
+/// The inputs that give no frames.
+#[derive(Debug)]
+struct InputErrors(Vec<InputError>);
+
+impl fmt::Display for InputErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, error) in self.0.iter().enumerate() {
+            write!(f, "{}{error}", if n == 0 { "" } else { "\n" })?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for InputErrors {}
+
+/// A camera for each input, named after it.
+fn cameras(inputs: &[Input]) -> Vec<Arc<Camera>> {
+    let mut cameras: Vec<Arc<Camera>> = Vec::new();
+    for (n, input) in inputs.iter().enumerate() {
+        let numbered = format!("camera-{}", n + 1);
+        // Names longer than this do not fit into a camera id with a number behind.
+        let stem = input.stem().filter(|stem| stem.len() <= 30).map(str::to_owned);
+        let name = match stem {
+            None => numbered,
+            Some(stem) if cameras.iter().any(|camera| camera.name == stem) => format!("{stem}-{}", n + 1),
+            Some(stem) => stem,
+        };
+        cameras.push(Arc::new(Camera { name, input: input.clone(), gauge: Gauge::new() }));
+    }
+    cameras
+}
