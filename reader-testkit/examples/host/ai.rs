@@ -1,5 +1,8 @@
 //! The AI side: what reads the cameras' frames. VAS knows nothing of it, and without frame export there is nobody.
 
+/// What lifecycle calls its thread.
+const EXPORT_THREAD: &str = "frame-export";
+
 #[cfg(feature = "export")]
 #[path = "ai"]
 mod present {
@@ -23,6 +26,7 @@ mod absent {
 
     use crate::camera::Camera;
     use crate::figures::{ExportFigures, Exported};
+    use crate::process;
     use crate::vas::Vas;
 
     /// There is nothing to turn on.
@@ -39,7 +43,7 @@ mod absent {
         }
 
         pub(crate) fn export(&self) -> ExportFigures {
-            ExportFigures::default()
+            ExportFigures { threads: process::threads_named(super::EXPORT_THREAD), ..ExportFigures::default() }
         }
 
         pub(crate) fn exported(&self, _: &Camera) -> Option<Exported> {

@@ -3,8 +3,7 @@
 //! The lines marked `frame export` are all that VAS adds, here and in `vas.rs`. Without the feature `export` they are
 //! gone.
 
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ffmpeg_next::frame::Video;
 
@@ -46,16 +45,17 @@ impl Camera {
                 None => break,
             }
         }
-        Ok(branches.into_iter().map(|branch| branch.finish()).collect())
+        Ok(branches.into_iter().map(Branch::finish).collect())
     }
 
     /// Decodes one session of the input: up to the end of a stream, and of a file all its passes.
     #[rustfmt::skip] // Each line of frame export stays one line.
     fn play(&self, vas: &Vas, source: &mut Source, branches: &mut [Box<dyn Branch>]) -> Result<(), InputError> {
-        #[cfg(feature = "export")] let stream = vas_tap::stream_spec_of(source.decoder()).unwrap_or_default(); // frame export
-        #[cfg(feature = "export")] let writer = vas.export.start_camera(self.name.parse().unwrap_or_default(), stream); // frame export
-        #[cfg(feature = "export")] let writer = writer.inspect_err(|error| self.gauge.warn(error)).unwrap_or_else(|_| vas_lifecycle::CameraWriter::off()); // frame export
-        #[cfg(feature = "export")] let mut tap = vas_tap::Tap::new(writer).with_time_base(source.time_base()); // frame export
+        #[cfg(feature = "export")] let stream = vas_tap::stream_spec_of(source.decoder()).inspect_err(|error| self.gauge.warn(error)).unwrap_or_default(); // frame export
+        #[cfg(feature = "export")] let copy = vas.export.settings().and_then(|settings| settings.copy.as_str().parse().ok()).unwrap_or_default(); // frame export
+        #[cfg(feature = "export")] let started = vas.export.start_camera(self.name.parse().unwrap_or_default(), stream); // frame export
+        #[cfg(feature = "export")] let writer = started.inspect_err(|error| self.gauge.warn(error)).unwrap_or_else(|_| vas_lifecycle::CameraWriter::off()); // frame export
+        #[cfg(feature = "export")] let mut tap = vas_tap::Tap::new(writer).with_time_base(source.time_base()).with_copy(copy); // frame export
         let mut frame = Video::empty();
         let mut passes = 0;
         while !vas.stop.is_set() {

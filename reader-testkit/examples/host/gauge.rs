@@ -68,8 +68,9 @@ impl Gauge {
         readings.offer.saturating_record(nanoseconds(offer));
     }
 
+    /// Keeps the first warning: those that follow follow from it.
     #[cfg_attr(not(feature = "export"), expect(dead_code, reason = "only frame export can fail to start"))]
     pub(crate) fn warn(&self, warning: &impl Display) {
-        self.readings().warning = Some(warning.to_string());
+        self.readings().warning.get_or_insert_with(|| warning.to_string());
     }
 }

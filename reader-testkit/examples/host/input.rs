@@ -139,7 +139,6 @@ impl Source {
             let mut decoder = codec::Context::from_parameters(stream.parameters()).map_err(Reason::Decoder)?.decoder();
             decoder.set_packet_time_base(time_base);
             let decoder = decoder.video().map_err(Reason::Decoder)?;
-            drop(stream);
             Ok((demuxer, decoder, index, time_base))
         };
         let (demuxer, decoder, stream, time_base) = open().map_err(|reason| input.error(reason))?;
@@ -227,8 +226,9 @@ impl Source {
                 continue;
             }
             self.shift(&mut packet);
-            if let Some((pace, time)) = self.pace.as_mut().zip(packet.dts().or(packet.pts())) {
-                pace.wait_for(time as f64 * f64::from(self.time_base), &self.stop);
+            let seconds = packet.dts().or(packet.pts()).map(|time| time as f64 * f64::from(self.time_base()));
+            if let Some((pace, seconds)) = self.pace.as_mut().zip(seconds) {
+                pace.wait_for(seconds, &self.stop);
             }
             return Ok(Some(packet));
         }

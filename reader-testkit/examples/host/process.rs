@@ -26,8 +26,14 @@ impl Memory {
     }
 }
 
-/// The names of all threads of this process.
-pub(crate) fn threads() -> Vec<String> {
+/// The threads of this process that are called `name`.
+pub(crate) fn threads_named(name: &str) -> Vec<String> {
+    let mut names = threads();
+    names.retain(|thread| thread == name);
+    names
+}
+
+fn threads() -> Vec<String> {
     let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
     names.map(|name| name.trim_end().to_owned()).collect()

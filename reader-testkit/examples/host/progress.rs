@@ -34,9 +34,10 @@ struct Screen {
 
 impl Progress {
     pub(crate) fn new(cameras: &[Arc<Camera>], seconds: f64) -> Self {
-        let rates = cameras.iter().map(|_| Rate::default()).collect();
+        let start = Instant::now();
+        let rates = cameras.iter().map(|_| Rate::from(start)).collect();
         let screen = stderr().is_terminal().then(|| Screen::new(seconds));
-        Self { start: Instant::now(), seconds, rates, screen, told: 0 }
+        Self { start, seconds, rates, screen, told: 0 }
     }
 
     /// Shows how things are.
@@ -141,12 +142,15 @@ pub(crate) fn bytes(bytes: u64) -> String {
 }
 
 /// Frames per second of late.
-#[derive(Default)]
 struct Rate {
     samples: VecDeque<(Instant, u64)>,
 }
 
 impl Rate {
+    fn from(start: Instant) -> Self {
+        Self { samples: [(start, 0)].into() }
+    }
+
     fn now(&mut self, frames: u64) -> f64 {
         let now = Instant::now();
         self.samples.push_back((now, frames));

@@ -12,15 +12,13 @@ use vas_lifecycle::{CameraId, CameraStats, FrameExport, Missed};
 
 use super::reader::{Kind, Seat};
 use super::sheet;
+use crate::ai::EXPORT_THREAD;
 use crate::camera::Camera;
 use crate::figures::{Causes, ExportFigures, ExportState, Exported, ReaderFigures};
 use crate::process;
 use crate::vas::Vas;
 
 const ENABLED: &str = "AI_FRAME_EXPORT_ENABLED";
-
-/// What lifecycle calls its thread.
-const EXPORT_THREAD: &str = "frame-export";
 
 /// Turns export on if the environment doesn't say whether it is to be. Returns whether it did.
 ///
@@ -64,7 +62,7 @@ impl Audience {
     pub(crate) fn export(&self) -> ExportFigures {
         let stats = self.export.stats();
         let state = if self.export.is_enabled() { ExportState::On } else { ExportState::Off };
-        let threads = process::threads().into_iter().filter(|name| name == EXPORT_THREAD).collect();
+        let threads = process::threads_named(EXPORT_THREAD);
         ExportFigures { state, bytes: stats.bytes_in_use, budget: stats.budget, threads }
     }
 
