@@ -76,8 +76,8 @@ pub(crate) struct HeadWord(u64);
 
 impl HeadWord {
     /// A ring with a writer, whose newest frame is at `position` in `slot`.
-    pub(crate) fn open(position: Position, slot: usize) -> Self {
-        Self(position.0 | (slot as u64) << SLOT_SHIFT)
+    pub(crate) fn open(position: Position, slot: u16) -> Self {
+        Self(position.0 | u64::from(slot) << SLOT_SHIFT)
     }
 
     /// As it is, but without a writer.
@@ -93,9 +93,9 @@ impl HeadWord {
         Position(self.0 >> SHIFT << SHIFT)
     }
 
-    pub(crate) fn slot(self) -> usize {
+    pub(crate) fn slot(self) -> u16 {
         // Eleven bits.
-        (self.0 >> SLOT_SHIFT & SLOTS) as usize
+        (self.0 >> SLOT_SHIFT & SLOTS) as u16
     }
 }
 
@@ -132,13 +132,19 @@ impl Head {
 
     /// Reader: the slot that holds, or held, the frame at `position`, which is not newer than `newest`.
     #[inline]
-    pub(crate) fn slot(&self, newest: HeadWord, position: Position) -> usize {
+    pub(crate) fn slot(&self, newest: HeadWord, position: Position) -> u16 {
         if position == newest.position() {
             return newest.slot();
         }
         // Ordering: Relaxed, since `load` has ordered it after the writer's store for that position. It may find a later
         // store, when the writer has lapped this entry; the slot's own position tells.
-        usize::from(self.slots[position.index(self.mask)].load(Ordering::Relaxed))
+        self.slots[position.index(self.mask)].load(Ordering::Relaxed)
+    }
+
+    /// Writer: the slot of the oldest of `depth` frames up to `newest`.
+    #[inline]
+    pub(crate) fn oldest(&self, newest: HeadWord, depth: usize) -> u16 {
+        self.slot(newest, newest.position().minus(depth as u64 - 1))
     }
 
     /// Writer: makes this the newest frame.
@@ -146,7 +152,7 @@ impl Head {
     pub(crate) fn advance(&self, newest: HeadWord) {
         if self.mask != 0 {
             // Ordering: Relaxed, published by the store below.
-            self.slots[newest.position().index(self.mask)].store(newest.slot() as u16, Ordering::Relaxed);
+            self.slots[newest.position().index(self.mask)].store(newest.slot(), Ordering::Relaxed);
         }
         self.store(newest);
     }

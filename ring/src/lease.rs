@@ -7,7 +7,7 @@ use core::ptr::NonNull;
 use crate::reader::give_back;
 use crate::shared::Shared;
 use crate::sync::Arc;
-use crate::{FrameEntry, Missed, PlaneView};
+use crate::{FrameEntry, PlaneView};
 
 /// A frame that is borrowed in place, until it is dropped: nothing is copied, and nothing overwrites it.
 ///
@@ -42,7 +42,6 @@ use crate::{FrameEntry, Missed, PlaneView};
 /// ```
 pub struct Lease {
     shared: NonNull<Shared>,
-    missed: Missed,
     slot: u16,
     place: u8,
 }
@@ -52,10 +51,10 @@ impl Lease {
     ///
     /// `place` holds a lease of `slot` that no other `Lease` stands for.
     #[inline]
-    pub(crate) unsafe fn new(shared: &Arc<Shared>, slot: usize, place: usize, missed: Missed) -> Self {
-        // An `Arc`'s pointer is not null. Slots number below 2^16, places below 2^8.
+    pub(crate) unsafe fn new(shared: &Arc<Shared>, slot: u16, place: usize) -> Self {
+        // An `Arc`'s pointer is not null. Places number at most 31.
         let shared = NonNull::new(Arc::as_ptr(shared).cast_mut()).expect("not null");
-        Self { shared, missed, slot: slot as u16, place: place as u8 }
+        Self { shared, slot, place: place as u8 }
     }
 
     #[inline]
@@ -69,12 +68,6 @@ impl Lease {
     pub fn entry(&self) -> &FrameEntry {
         // SAFETY: leased until `self` is dropped.
         unsafe { self.shared().frame(usize::from(self.slot)) }.1
-    }
-
-    /// The frames that the reader missed between the frame that it was delivered before, or its subscription, and this
-    /// one, by cause.
-    pub fn missed(&self) -> &Missed {
-        &self.missed
     }
 
     /// All bytes that the planes cover.
@@ -124,7 +117,7 @@ impl Deref for Lease {
 
 impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lease").field("entry", self.entry()).field("missed", &self.missed).finish_non_exhaustive()
+        f.debug_struct("Lease").field("entry", self.entry()).finish_non_exhaustive()
     }
 }
 

@@ -20,8 +20,6 @@ const TRIES: usize = if cfg!(loom) { 2 } else { 4 };
 /// What only the reader of a place knows.
 #[derive(Debug)]
 pub(crate) struct Place {
-    /// The head as of the last frame that was delivered or counted as missed.
-    head: HeadWord,
     /// Drops counted as missed so far.
     drops: u64,
     /// Newest position at the last refusal for want of budget.
@@ -32,8 +30,7 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new(spec: &RingSpec) -> Self {
-        let head = HeadWord::open(Position::default(), 0);
-        Self { head, drops: 0, refused_to: None, out: Vec::with_capacity(spec.budget()) }
+        Self { drops: 0, refused_to: None, out: Vec::with_capacity(spec.budget()) }
     }
 
     pub(crate) const fn heap_bytes(spec: &RingSpec) -> usize {
@@ -46,10 +43,9 @@ impl Place {
         self.out.retain(|&slot| shared.word(usize::from(slot)).is_out(place));
     }
 
-    /// Counts what was missed before position `end`, which is beyond what was accounted so far, when the head is at
-    /// `newest` and `drops` frames had been dropped.
-    fn miss(&mut self, depth: usize, newest: Position, end: Position, drops: u64) -> Missed {
-        let last = self.head.position();
+    /// Counts what was missed between positions `last` and `end`, when the head is at `newest` and `drops` frames had been
+    /// dropped.
+    fn miss(&mut self, depth: usize, newest: Position, last: Position, end: Position, drops: u64) -> Missed {
         let published = end.since(last) - 1;
         let refused = match self.refused_to {
             Some(to) => to.since(last).min(published),
@@ -90,9 +86,9 @@ impl Record {
         self.seen_ns.set(now_ns);
     }
 
-    fn add(&self, position: Position, missed: Missed) {
+    fn add(&self, position: Position, missed: &Missed) {
         self.position.set(position.to_bits());
-        if missed != Missed::default() {
+        if *missed != Missed::default() {
             self.overwritten.add(missed.overwritten);
             self.skipped.add(missed.skipped);
             self.refused.add(missed.refused);
@@ -136,21 +132,34 @@ enum Wanted {
     Oldest,
 }
 
+/// How a read ended: small enough for a register, which a result with a lease in it is not.
+#[derive(Clone, Copy)]
+enum Found {
+    /// The frame in this slot, which is now leased.
+    Slot(u16),
+    Nothing,
+    Budget,
+    Closed,
+    Overtaken,
+}
+
 /// One subscribed reader. It begins with the first frame published after it subscribed.
 ///
 /// Dropping it leaves the ring. Its leases stay valid; its place is free again once they are back.
 pub struct Reader {
     shared: Arc<Shared>,
     place: usize,
+    /// The head as of the last frame that was delivered or counted as missed.
+    head: HeadWord,
+    missed: Missed,
 }
 
 impl Reader {
     /// For a caller that has just taken `place`.
     pub(crate) fn seated(shared: Arc<Shared>, place: usize) -> Self {
         let (head, drops) = shared.head_and_drops();
-        let reader = Self { shared, place };
+        let reader = Self { shared, place, head, missed: Missed::default() };
         let (state, shared) = reader.state();
-        state.head = head;
         state.drops = drops;
         state.refused_to = None;
         state.out.clear();
@@ -197,33 +206,43 @@ impl Reader {
 
     #[inline]
     fn read(&mut self, wanted: Wanted) -> Result<Option<Lease>, ReadError> {
-        let (state, shared) = self.state();
-        let head = shared.head.load();
-        if head == state.head {
-            return if head.is_closed() { Err(ReadError::Closed) } else { Ok(None) };
+        let head = self.shared.head.load();
+        let found = if head != self.head {
+            self.read_new(wanted, head)
+        } else if head.is_closed() {
+            Found::Closed
+        } else {
+            Found::Nothing
+        };
+        match found {
+            // SAFETY: leased just now by this place, and not given back.
+            Found::Slot(slot) => Ok(Some(unsafe { Lease::new(&self.shared, slot, self.place) })),
+            Found::Nothing => Ok(None),
+            Found::Budget => Err(ReadError::Budget { budget: self.shared.spec.budget() }),
+            Found::Closed => Err(ReadError::Closed),
+            Found::Overtaken => Err(ReadError::Overtaken),
         }
-        self.read_new(wanted, head)
     }
 
-    fn read_new(&mut self, wanted: Wanted, mut head: HeadWord) -> Result<Option<Lease>, ReadError> {
-        let place = self.place;
-        let (state, shared) = self.state();
+    fn read_new(&mut self, wanted: Wanted, mut head: HeadWord) -> Found {
+        let (place, shared) = (self.place, &*self.shared);
+        // SAFETY: the place is this reader's, `&mut self` makes this the only use, and it ends with the call.
+        let state = unsafe { shared.place_state(place) };
         let record = &shared.place(place).record;
-        let depth = shared.spec.depth();
-        let budget = shared.spec.budget();
+        let (depth, budget) = (shared.spec.depth(), shared.spec.budget());
+        let last = self.head.position();
         if state.out.len() == budget {
             state.count_leases(shared, place);
         }
         for _ in 0..TRIES {
             let newest = head.position();
-            let last = state.head.position();
             if head.is_closed() && (wanted == Wanted::Newest || newest == last) {
                 let (settled, drops) = shared.head_and_drops();
                 if settled == head {
-                    let missed = state.miss(depth, newest, newest.plus(1), drops);
-                    record.add(newest, missed);
-                    state.head = head;
-                    return Err(ReadError::Closed);
+                    self.missed = state.miss(depth, newest, last, newest.plus(1), drops);
+                    record.add(newest, &self.missed);
+                    self.head = head;
+                    return Found::Closed;
                 }
                 head = settled;
                 continue;
@@ -231,38 +250,43 @@ impl Reader {
             let behind = newest.since(last);
             if behind == 0 {
                 // The same frame is the newest, after another writer took over.
-                state.head = head;
-                return Ok(None);
+                self.head = head;
+                return Found::Nothing;
             }
             if state.out.len() == budget {
                 state.refused_to = Some(newest);
                 record.refusals.add(1);
-                return Err(ReadError::Budget { budget });
+                return Found::Budget;
             }
             let target = match wanted {
                 Wanted::Newest => newest,
                 Wanted::Oldest => newest.minus(behind.min(depth as u64) - 1),
             };
             let slot = shared.head.slot(head, target);
-            let word = shared.word(slot);
+            let word = shared.word(usize::from(slot));
             if word.lease(place) {
                 // SAFETY: the word was open, so the slot is leased until `back_out` or `Lease::drop`.
-                let (position, entry) = unsafe { shared.frame(slot) };
+                let (position, entry) = unsafe { shared.frame(usize::from(slot)) };
                 if position == target {
-                    let missed = state.miss(depth, newest, target, target.dropped_before(entry.frame_id));
-                    record.add(target, missed);
+                    self.missed = state.miss(depth, newest, last, target, target.dropped_before(entry.frame_id));
+                    record.add(target, &self.missed);
                     record.seen.add(1);
                     record.seen_ns.set(entry.monotonic_ns);
-                    state.head = HeadWord::open(target, slot);
-                    state.out.push(slot as u16);
-                    // SAFETY: leased just now by this place, and not given back.
-                    return Ok(Some(unsafe { Lease::new(&self.shared, slot, place, missed) }));
+                    self.head = HeadWord::open(target, slot);
+                    state.out.push(slot);
+                    return Found::Slot(slot);
                 }
                 word.back_out(place);
             }
             head = shared.head.load();
         }
-        Err(ReadError::Overtaken)
+        Found::Overtaken
+    }
+
+    /// What was missed just before the frame that was delivered last, since the one before that or the subscription. At
+    /// the end of a closed ring, what was missed after the last frame.
+    pub fn missed(&self) -> &Missed {
+        &self.missed
     }
 
     /// Id of the first frame that was offered after this reader subscribed.

@@ -1,6 +1,7 @@
 //! What writer, readers and leases share, and the only ways to the parts that are not atomic.
 
 use alloc::boxed::Box;
+use core::ptr::NonNull;
 use core::slice;
 
 use crossbeam_utils::CachePadded;
@@ -31,7 +32,12 @@ pub(crate) struct Shared {
     desk: CachePadded<UnsafeCell<Desk>>,
     slots: Box<[Slot]>,
     places: Box<[CachePadded<ReaderPlace>]>,
-    memory: Box<dyn PixelMemory>,
+    /// Bytes from one slot's pixels to the next slot's.
+    stride: usize,
+    /// Start of `memory`.
+    pixels: NonNull<u8>,
+    /// Kept for its `Drop`.
+    _memory: Box<dyn PixelMemory>,
 }
 
 struct Slot {
@@ -78,10 +84,12 @@ impl Shared {
     pub(crate) fn new(spec: RingSpec, identity: Identity, memory: Box<dyn PixelMemory>) -> Self {
         let start = Position::before(identity.first_frame_id);
         let head = HeadWord::open(start, 0);
+        let Identity { camera_id, epoch, generation, .. } = identity;
+        let entry = FrameEntry { camera_id, epoch, generation, ..FrameEntry::default() };
         let slot = |_| Slot {
             word: CachePadded::new(Word::new()),
             frame: CachePadded::new(SlotFrame {
-                frame: UnsafeCell::new(Frame { position: start, entry: FrameEntry::default() }),
+                frame: UnsafeCell::new(Frame { position: start, entry }),
                 shown: Counter::default(),
             }),
         };
@@ -101,7 +109,9 @@ impl Shared {
             desk: CachePadded::new(UnsafeCell::new(Desk::new(&spec, identity.first_frame_id, head))),
             slots: (0..spec.slots()).map(slot).collect(),
             places: (0..spec.readers()).map(place).collect(),
-            memory,
+            stride: spec.slot_stride(),
+            pixels: memory.base(),
+            _memory: memory,
         }
     }
 
@@ -163,16 +173,26 @@ impl Shared {
         self.places[place].state.with_mut(|state| unsafe { &mut *state })
     }
 
-    /// Writes a slot's frame, all but the pixels.
+    /// Writes a slot's frame, all but the pixels and what all frames of the ring have in common.
     ///
     /// # Safety
     ///
     /// The slot is claimed, and the caller holds the claim.
     #[inline]
-    pub(crate) unsafe fn set_frame(&self, slot: usize, position: Position, entry: FrameEntry) {
+    pub(crate) unsafe fn set_frame(&self, slot: usize, position: Position, frame_id: u64, entry: &FrameEntry) {
         let SlotFrame { frame, shown } = &*self.slots[slot].frame;
-        // SAFETY: exclusive by the caller's word.
-        frame.with_mut(|at| unsafe { at.write(Frame { position, entry }) });
+        frame.with_mut(|at| {
+            // SAFETY: exclusive by the caller's word.
+            let frame = unsafe { &mut *at };
+            frame.position = position;
+            // Field by field, straight into the slot: a whole entry put together aside would be copied twice.
+            let FrameEntry { raw_pts, monotonic_ns, time_base, geometry, bytes, .. } = *entry;
+            let FrameEntry { flags, color_range, color_matrix, reserved, .. } = *entry;
+            let it = &mut frame.entry;
+            (it.frame_id, it.raw_pts, it.monotonic_ns, it.time_base) = (frame_id, raw_pts, monotonic_ns, time_base);
+            (it.geometry, it.bytes, it.flags) = (geometry, bytes, flags);
+            (it.color_range, it.color_matrix, it.reserved) = (color_range, color_matrix, reserved);
+        });
         shown.set(position.to_bits());
     }
 
@@ -217,7 +237,7 @@ impl Shared {
     fn pixels_at(&self, slot: usize) -> *mut u8 {
         debug_assert!(slot < self.spec.slots());
         // SAFETY: `Ring::new` has checked that the memory holds all slots.
-        unsafe { self.memory.base().as_ptr().add(slot * self.spec.slot_stride()) }
+        unsafe { self.pixels.as_ptr().add(slot * self.stride) }
     }
 }
 

@@ -9,16 +9,18 @@
 //!
 //! | step          | by     | before                          | after                              |
 //! |---------------|--------|---------------------------------|------------------------------------|
-//! | `claim`       | writer | WRITING clear, or owned         | WRITING set; owned if no LEASE bit |
+//! | `claim`       | writer | WRITING clear                   | WRITING set; owned if no LEASE bit |
 //! | `is_returned` | writer | WRITING set                     | the same; owned if no LEASE bit    |
 //! | `publish`     | writer | WRITING set, no LEASE bit       | 0                                  |
-//! | `lease r`     | reader | WRITING clear, LEASE r clear    | LEASE r and LEASED set             |
+//! | `lease r`     | reader | WRITING clear, LEASE r clear    | LEASE r, LEASED set, ORPHAN r clear |
 //! | `back_out r`  | reader | LEASE r set                     | LEASE r clear                      |
-//! | `release r`   | lease  | LEASE r set                     | LEASE r and ORPHAN r clear         |
+//! | `release r`   | lease  | LEASE r set                     | LEASE r clear                      |
 //! | `orphan r`    | reader | LEASE r set                     | ORPHAN r set                       |
 //!
 //! A reader place takes at most one lease of a slot, since it never goes back to a frame it has had: one bit says
-//! it, cannot overflow, and is cleared by the same operation whoever else holds the slot.
+//! it, cannot overflow, and is cleared by the same operation whoever else holds the slot. Bits whose state is known
+//! are set and cleared by adding and subtracting, which a processor does in one step; "or" and "and" that tell what was
+//! there before are loops on some.
 //!
 //! # Why nobody reads what is being written
 //!
@@ -94,7 +96,7 @@ impl Word {
     pub(crate) fn claim(&self) -> Claimed {
         // Ordering: Acquire pairs with the Release of `release` and `back_out`, so that what a reader read it has read
         // before the slot is overwritten, and with that of `lease` for where its ticket was before (cases 1 and 2).
-        Claimed { before: self.0.fetch_or(WRITING, Ordering::Acquire) }
+        Claimed { before: self.0.fetch_add(WRITING, Ordering::Acquire) }
     }
 
     /// Writer: whether the leases that kept `claim` from owning the slot are back; then it owns it.
@@ -121,7 +123,8 @@ impl Word {
         // The first to come finds 0, so that guessing saves fetching the line twice.
         let mut before = 0;
         loop {
-            let after = before | lease_bit(place) | LEASED;
+            // A bit that says orphan may be left from the place's former reader.
+            let after = before & !orphan_bit(place) | lease_bit(place) | LEASED;
             // Ordering: Acquire pairs with the Release of `publish`. Release pairs with the Acquire of `claim` and
             // `is_returned`: who sees this bit sees the slots without it where the ticket was before. Relaxed on failure,
             // where nothing is read.
@@ -138,16 +141,15 @@ impl Word {
     pub(crate) fn back_out(&self, place: usize) {
         // Ordering: Release pairs with the Acquire of `claim` and `is_returned`: that much was read before the slot is
         // overwritten.
-        self.0.fetch_and(!lease_bit(place), Ordering::Release);
+        self.0.fetch_sub(lease_bit(place), Ordering::Release);
     }
 
     /// Lease: gives the slot back. Returns whether its reader is gone.
     #[inline]
     pub(crate) fn release(&self, place: usize) -> bool {
-        let mine = lease_bit(place) | orphan_bit(place);
         // Ordering: Release pairs with the Acquire of `claim` and `is_returned`, so that what was read was read before the
         // slot is overwritten, and with that of `is_out`, when another thread drops the lease.
-        self.0.fetch_and(!mine, Ordering::Release) & orphan_bit(place) != 0
+        self.0.fetch_sub(lease_bit(place), Ordering::Release) & orphan_bit(place) != 0
     }
 
     /// Reader: whether the lease that it took is still out.

@@ -11,17 +11,17 @@ use crate::{DropCause, FrameEntry};
 
 /// What only the writer knows: which slots it may try next, and what it is filling.
 ///
-/// Every slot is in exactly one of `readable`, `retired`, `held`, `claimed`, or not used yet.
+/// Every slot is either one of the newest K, or `retired`, `held`, `claimed`, or not used yet.
 #[derive(Debug)]
 pub(crate) struct Desk {
     head: HeadWord,
     next_frame_id: u64,
-    /// The newest K, oldest first.
-    readable: VecDeque<u16>,
+    /// How many of the newest K there are by now.
+    readable: usize,
     /// The slot that was retired last, open still: the first to be tried, as its lines are the likeliest to be in this
     /// core's cache. There is one at most, since each publish retires one and each claim takes it.
     retired: Option<u16>,
-    /// Retired, found leased by a claim and shut by it; tried again in turn.
+    /// Retired and shut: found leased by a claim, or claimed and not published. Tried again in turn.
     held: VecDeque<u16>,
     /// Slots from here on have never been used. They are the last resort, to keep few buffers in use.
     fresh: u16,
@@ -33,7 +33,7 @@ impl Desk {
         Self {
             head,
             next_frame_id,
-            readable: VecDeque::with_capacity(spec.depth()),
+            readable: 0,
             retired: None,
             held: VecDeque::with_capacity(spec.slots()),
             fresh: 0,
@@ -42,7 +42,7 @@ impl Desk {
     }
 
     pub(crate) const fn heap_bytes(spec: &RingSpec) -> usize {
-        (spec.depth() + spec.slots()) * size_of::<u16>()
+        spec.slots() * size_of::<u16>()
     }
 
     /// Finds a slot that nobody leases, and whether somebody did. Looks at each retired slot once; the order is part of
@@ -153,8 +153,8 @@ impl Writer {
     fn recover_forgotten_claim(&mut self) {
         let (desk, _) = self.desk();
         if let Some(slot) = desk.claimed.take() {
-            // It is shut and without leases: the next claim owns it at once.
-            desk.retired = Some(slot);
+            // It is shut and without leases, so the next claim owns it at a look.
+            desk.held.push_front(slot);
             self.skip(DropCause::Abandoned);
         }
     }
@@ -287,24 +287,16 @@ impl Claim<'_> {
         let (desk, shared) = self.writer.desk();
         let frame_id = desk.next_frame_id;
         let position = desk.head.position().plus(1);
-        let identity = &shared.identity;
-        let entry = FrameEntry {
-            frame_id,
-            epoch: identity.epoch,
-            generation: identity.generation,
-            camera_id: identity.camera_id,
-            ..*entry
-        };
         // SAFETY: the slot is claimed until `claimed` is taken back below.
-        unsafe { shared.set_frame(usize::from(slot), position, entry) };
+        unsafe { shared.set_frame(usize::from(slot), position, frame_id, entry) };
         desk.claimed = None;
         shared.word(usize::from(slot)).publish();
-        // No list outgrows its room, since each slot is in one at a time.
-        if desk.readable.len() == shared.spec.depth() {
-            desk.retired = desk.readable.pop_front();
+        if desk.readable == shared.spec.depth() {
+            desk.retired = Some(shared.head.oldest(desk.head, desk.readable));
+        } else {
+            desk.readable += 1;
         }
-        desk.readable.push_back(slot);
-        desk.head = HeadWord::open(position, usize::from(slot));
+        desk.head = HeadWord::open(position, slot);
         shared.head.advance(desk.head);
         desk.next_frame_id = frame_id.wrapping_add(1);
         shared.ledger.newest_ns.set(entry.monotonic_ns);

@@ -205,11 +205,11 @@ impl Follower {
         let ahead = lease.frame_id.wrapping_sub(self.next_id);
         assert_eq!(
             ahead,
-            lease.missed().total(),
+            self.reader.missed().total(),
             "frame {} after {}: {:?}",
             lease.frame_id,
             self.next_id,
-            lease.missed()
+            self.reader.missed()
         );
         self.next_id = lease.frame_id.wrapping_add(1);
         Ok(Some(lease))
