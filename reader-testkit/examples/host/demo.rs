@@ -45,15 +45,15 @@ pub(crate) fn run(args: &Args, exported: bool) -> Result<ExitCode, Box<dyn Error
     let inputs = if args.inputs.is_empty() { clips() } else { args.inputs.clone() };
     let playback = Playback { fast: args.fast, passes: None, timeout: Duration::from_secs_f64(args.timeout) };
     let run = Run::open(&inputs, playback)?;
-    if exported {
-        eprintln!("AI_FRAME_EXPORT_ENABLED is not set, which means off; the demo turns export on for itself.");
-    }
     let mut progress = Progress::new(&run.cameras, args.seconds);
     let played = run.play(Some(args.seconds), |cameras, audience| progress.show(cameras, audience));
     progress.finish();
     let (figures, audience) = played?;
     let sheet = audience.contact_sheet(&folder)?;
 
+    if exported {
+        println!("AI_FRAME_EXPORT_ENABLED is not set, which means off: the demo turned export on for itself.\n");
+    }
     print!("{}", table(&figures));
     println!("{}", memory(&figures));
     for camera in &figures.cameras {
@@ -165,9 +165,8 @@ fn memory(figures: &Figures) -> String {
         names => format!("{} export thread ({})", names.len(), names.join(", ")),
     };
     format!(
-        "memory: {} B allocated for export ({}), {threads}; the process has {}, at most {}",
+        "memory: {} bytes allocated for export, {threads}; the process has {}, at most {}",
         export.bytes,
-        bytes(export.bytes as u64),
         bytes(process.resident),
         bytes(process.most_resident)
     )

@@ -130,7 +130,7 @@ impl Source {
             }
             watch.restart();
             let demuxer = format::input_with_interrupt_and_dictionary(&url, watch.interrupt(stop), options)
-                .map_err(|error| Reason::of(error, Reason::Open, playback.timeout, stop))?;
+                .map_err(|error| Reason::of(error, Reason::Open, &watch, stop))?;
             let stream = demuxer.streams().best(media::Type::Video);
             // The cover of a piece of music is a stream of video to FFmpeg.
             let stream = stream.filter(|stream| !stream.disposition().contains(Disposition::ATTACHED_PIC));
@@ -218,14 +218,17 @@ impl Source {
                 // A file that breaks off ends where it does.
                 Err(Error::InvalidData | Error::Other { .. }) if !self.input.is_live() => return Ok(None),
                 Err(error) => {
-                    let timeout = self.watch.timeout;
-                    return Err(self.input.error(Reason::of(error, Reason::Read, timeout, &self.stop)));
+                    return Err(self.input.error(Reason::of(error, Reason::Read, &self.watch, &self.stop)));
                 }
             }
             if packet.stream() != self.stream {
                 continue;
             }
             self.shift(&mut packet);
+            // Until there is a picture nobody watches, and a broken file is found out sooner.
+            if self.frames_of_pass == 0 {
+                return Ok(Some(packet));
+            }
             let seconds = packet.dts().or(packet.pts()).map(|time| time as f64 * f64::from(self.time_base()));
             if let Some((pace, seconds)) = self.pace.as_mut().zip(seconds) {
                 pace.wait_for(seconds, &self.stop);
@@ -283,9 +286,17 @@ impl Watch {
     /// What FFmpeg asks while it waits: whether to give up.
     fn interrupt(&self, stop: &Stop) -> impl FnMut() -> bool + Send + 'static {
         let (start, deadline, stop) = (self.start, self.deadline.clone(), stop.clone());
-        // Ordering: Relaxed, as above.
-        move || stop.is_set() || start.elapsed().as_millis() > u128::from(deadline.load(Ordering::Relaxed))
+        move || stop.is_set() || is_over(start, &deadline)
     }
+
+    fn is_over(&self) -> bool {
+        is_over(self.start, &self.deadline)
+    }
+}
+
+fn is_over(start: Instant, deadline: &AtomicU64) -> bool {
+    // Ordering: Relaxed, as in `Watch::restart`.
+    start.elapsed().as_millis() > u128::from(deadline.load(Ordering::Relaxed))
 }
 
 /// Why an input gives no frames: one line that names it and the reason.
@@ -316,12 +327,14 @@ enum Reason {
 }
 
 impl Reason {
-    /// What an error of FFmpeg means, knowing that it says `Exit` when it was interrupted.
-    fn of(error: Error, otherwise: fn(Error) -> Self, timeout: Duration, stop: &Stop) -> Self {
-        match error {
-            _ if stop.is_set() => Self::Stopped,
-            Error::Exit => Self::Silent(timeout),
-            error => otherwise(error),
+    /// What an error of FFmpeg means. What it says of a call that was interrupted depends on where it was.
+    fn of(error: Error, otherwise: fn(Error) -> Self, watch: &Watch, stop: &Stop) -> Self {
+        if stop.is_set() {
+            Self::Stopped
+        } else if watch.is_over() {
+            Self::Silent(watch.timeout)
+        } else {
+            otherwise(error)
         }
     }
 }

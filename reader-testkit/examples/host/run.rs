@@ -72,10 +72,12 @@ impl Run {
                 thread::Builder::new().name("camera".into()).spawn(move || camera.run(&vas, source))
             })
             .collect::<Result<_, _>>()?;
+        let mut time_is_up = false;
         let deadline = seconds.map(|seconds| start + Duration::from_secs_f64(seconds));
         while threads.iter().any(|thread| !thread.is_finished()) {
             let now = Instant::now();
             if deadline.is_some_and(|deadline| now >= deadline) {
+                time_is_up = true;
                 break;
             }
             let tick = deadline.map_or(now + TICK, |deadline| deadline.min(now + TICK));
@@ -90,6 +92,16 @@ impl Run {
         let accounts = threads.into_iter().map(|thread| thread.join().expect("a camera's thread does not panic"));
         let accounts = gathered(accounts.collect())?;
         let played = start.elapsed();
+        if time_is_up {
+            let silent = cameras.iter().filter(|camera| camera.gauge.readings().frames == 0);
+            let silent = silent.map(|camera| {
+                format!("{}: not one frame came out of it in {:.1} s", camera.input, played.as_secs_f64())
+            });
+            let silent: Vec<_> = silent.collect();
+            if !silent.is_empty() {
+                return Err(silent.join("\n").into());
+            }
+        }
         let faults = audience.leave();
         let figures = |(camera, branches): (&Arc<Camera>, Vec<Account>)| {
             CameraFigures::new(camera, played, branches, audience.exported(camera))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::error::Error;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -92,13 +93,17 @@ impl Audience {
 
     /// Makes a contact sheet of the readers' pictures in `folder`; none when there are no pictures.
     pub(crate) fn contact_sheet(&self, folder: &Path) -> Result<Option<PathBuf>, Box<dyn Error>> {
+        let path = folder.join("contact-sheet.png");
+        // An earlier run's would be taken for this one's.
+        if path.exists() {
+            fs::remove_file(&path)?;
+        }
         let rows = self.seats.iter().map(|seat| {
             let title = format!("{}, {} reader", seat.camera, seat.kind.name());
             (title, std::mem::take(&mut seat.notes().shots))
         });
         match sheet::of(&rows.collect::<Vec<_>>()) {
             Some(picture) => {
-                let path = folder.join("contact-sheet.png");
                 picture.write_png(&path)?;
                 Ok(Some(path))
             }

@@ -1,0 +1,171 @@
+//! Both clips, from the decoder through the tap to readers: every frame is counted, and what is borrowed is what was
+//! decoded.
+
+#![allow(dead_code, reason = "the host's modules have more than is used here")]
+
+#[path = "../examples/host/input.rs"]
+mod input;
+#[path = "../examples/host/pace.rs"]
+mod pace;
+#[path = "../examples/host/pixels.rs"]
+mod pixels;
+#[path = "../examples/host/stop.rs"]
+mod stop;
+mod support;
+
+use std::process::Command;
+use std::time::Duration;
+
+use ffmpeg_next::frame::Video;
+use vas_lifecycle::{Counts, DropCause, FrameExport, Lease, Settings};
+use vas_reader_testkit::check::{Loss, Order};
+use vas_reader_testkit::readers::{Brisk, Leaking, Pick, Slow, Step, Stepped};
+use vas_reader_testkit::snapshot::Picture;
+use vas_tap::{Offer, Tap};
+
+use input::{Input, Next, Playback, Source};
+use stop::Stop;
+use support::clip;
+
+const CLIPS: [(&str, u64, (u32, u32)); 2] =
+    [("bigbuckbunny.mp4", 132, (1280, 720)), ("sintel-captions.ts", 240, (400, 170))];
+
+fn open(name: &str) -> Source {
+    let playback = Playback { fast: true, passes: None, timeout: Duration::from_secs(10) };
+    Source::open(&Input::file(&clip(name)), playback, &Stop::default()).expect("the clip opens")
+}
+
+/// CRC-32 of a borrowed frame's samples, in the order of `rawvideo`.
+fn checksum(frame: &Lease) -> u32 {
+    let mut sum = crc32fast::Hasher::new();
+    for plane in 0..frame.planes().len() {
+        frame.plane(plane).expect("a plane").rows().for_each(|row| sum.update(row));
+    }
+    sum.finalize()
+}
+
+/// Plays a clip `passes` times and calls `each` with what became of each frame and the CRC-32 of its samples.
+fn play(name: &str, export: &FrameExport, passes: u32, mut each: impl FnMut(Offer, u32)) {
+    let mut source = open(name);
+    let stream = vas_tap::stream_spec_of(source.decoder()).expect("a known format");
+    let writer = export.start_camera("film".parse().expect("short"), stream).expect("it fits");
+    let mut tap = Tap::new(writer).with_time_base(source.time_base());
+    let (mut frame, mut pixels, mut pass) = (Video::empty(), Vec::new(), 0);
+    loop {
+        if source.next(&mut frame).expect("the clip is sound") == Next::End {
+            pass += 1;
+            if pass == passes {
+                return;
+            }
+            source.rewind().expect("a file rewinds");
+            continue;
+        }
+        pixels::pack(&frame, &mut pixels);
+        each(tap.offer(&frame), crc32fast::hash(&pixels));
+    }
+}
+
+#[test]
+fn every_frame_reaches_a_reader_as_it_was_decoded() {
+    for (name, frames, (width, height)) in CLIPS {
+        let export = FrameExport::new(Settings { max_readers: 3, ..Settings::default() });
+        let id = "film".parse().expect("short");
+        let mut readers = None;
+        let (mut order, mut loss) = (Order::default(), Loss::default());
+        let (mut offered, mut last_pts) = (0, i64::MIN);
+        play(name, &export, 2, |offer, sum| {
+            // The camera runs from before its first frame, which nobody reads.
+            let Some((every, slow, leaking)) = &mut readers else {
+                assert_eq!(offer, Offer::Dropped { cause: DropCause::NoReader, id: 0 });
+                let subscribe = || export.subscribe(&id).expect("a place");
+                let every = Brisk::picking(subscribe(), Pick::Oldest);
+                let slow = Slow::new(subscribe(), Duration::from_millis(300));
+                readers = Some((every, slow, Leaking::new(subscribe())));
+                offered = 1;
+                return;
+            };
+            assert_eq!(offer, Offer::Published(offered));
+            let mut entry = None;
+            every.step(Duration::ZERO, &mut |frame| {
+                assert_eq!(checksum(frame), sum, "frame {offered} of {name}");
+                assert_eq!((frame.geometry.width, frame.geometry.height), (width, height));
+                assert!(frame.pts() > Some(last_pts), "the times of the second pass go on");
+                last_pts = frame.raw_pts;
+                entry = Some(*frame.entry());
+            });
+            let entry = entry.expect("a reader that reads each frame gets each");
+            assert_eq!(entry.frame_id, offered);
+            order.check(&entry).expect("in order");
+            loss.check(&entry, &every.counts()).expect("no loss");
+            offered += 1;
+            // 40 ms from one frame to the next.
+            slow.step(Duration::from_millis(40 * offered), &mut |_| {});
+            leaking.step(Duration::ZERO, &mut |_| {});
+        });
+        assert_eq!(offered, 2 * frames, "{name}");
+        let (mut every, mut slow, mut leaking) = readers.expect("they subscribed");
+        let never = &mut |_: &Lease| panic!("there is no frame left");
+        let later = Duration::from_secs(3600);
+        assert_eq!(every.step(later, never), Stepped::Closed);
+        assert_eq!(slow.step(later, never), Stepped::Closed);
+        assert_eq!(leaking.step(later, never), Stepped::Closed);
+        let published = offered - 1;
+        assert_eq!(loss.close(&every.counts(), offered), Ok(published));
+        let seen = |counts: Counts| (counts.seen, counts.seen + counts.missed.total());
+        assert_eq!(seen(every.counts()), (published, published));
+        // One frame in 8 at 300 ms each.
+        assert_eq!(seen(slow.counts()), (published.div_ceil(8), published), "{name}");
+        assert_eq!(seen(leaking.counts()), (1, published), "{name}");
+        let stats = export.stats();
+        let camera = &stats.cameras[0];
+        assert_eq!((camera.offered, camera.published, camera.dropped.total()), (offered, published, 1));
+    }
+}
+
+/// The picture of a frame, by FFmpeg's own program: exact, and with chroma repeated. What it does by default is up to 3
+/// darker, and smooths chroma.
+fn picture_by_ffmpeg(name: &str, number: u64, matrix: &str) -> Picture {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("frame.png");
+    let exact = "neighbor+full_chroma_inp+full_chroma_int+accurate_rnd";
+    let filter = format!("select=eq(n\\,{number}),scale=in_color_matrix={matrix}:flags={exact},format=rgb24");
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error", "-i"]).arg(clip(name)).args(["-vf", &filter, "-frames:v", "1"]).arg(&path);
+    assert!(ffmpeg.status().expect("ffmpeg runs").success());
+    Picture::read_png(&path).expect("a picture")
+}
+
+#[test]
+fn a_borrowed_frame_looks_as_ffmpeg_shows_it() {
+    // The clips do not state their matrix: high definition is BT.709, below BT.601.
+    for ((name, _, _), matrix, other) in [(CLIPS[0], "bt709", "bt601"), (CLIPS[1], "bt601", "bt709")] {
+        let number = 100;
+        let export = FrameExport::new(Settings::default());
+        let mut reader = None;
+        let mut picture = None;
+        play(name, &export, 1, |offer, _| {
+            let reader =
+                reader.get_or_insert_with(|| export.subscribe(&"film".parse().expect("short")).expect("a place"));
+            if offer == Offer::Published(number) {
+                let frame = reader.latest().expect("open").expect("a frame");
+                picture = Some(Picture::of(&frame).expect("a known format"));
+            }
+        });
+        let picture = picture.expect("there are as many frames");
+        let shown = picture_by_ffmpeg(name, number, matrix);
+        let difference = |shown: &Picture| picture.difference(shown).expect("of the same size");
+        assert!(difference(&shown) < 0.1, "{name}: {}", difference(&shown));
+        // What is a small difference: another frame, the picture upside down, or in another matrix is further off.
+        let earlier = picture_by_ffmpeg(name, number - 20, matrix);
+        assert!(difference(&earlier) > 4.0, "{name}: {}", difference(&earlier));
+        let rows = shown.rgb().chunks_exact(3 * shown.width()).rev();
+        let mut flipped = shown.clone();
+        flipped.rgb_mut().copy_from_slice(&rows.flatten().copied().collect::<Vec<_>>());
+        assert!(difference(&flipped) > 4.0, "{name}: {}", difference(&flipped));
+        // Sintel's snow has no colours that a matrix could change.
+        if name.starts_with("big") {
+            let wrong = difference(&picture_by_ffmpeg(name, number, other));
+            assert!(wrong > 1.0, "{name}: {wrong}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The host's own parts that have tests of their own, since Cargo runs none of an example's.
+
+#![allow(dead_code, unused_imports, reason = "the host uses the rest")]
+
+#[path = "../examples/host/process.rs"]
+mod process;
+#[path = "../examples/host/table.rs"]
+mod table;

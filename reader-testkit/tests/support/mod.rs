@@ -1,0 +1,51 @@
+//! What the tests of the host share.
+
+#![allow(dead_code, reason = "each test uses some of it")]
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::SystemTime;
+
+/// A clip of this repository.
+pub(crate) fn clip(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clips").join(name)
+}
+
+/// The example `host`, built with frame export, in an environment without settings.
+///
+/// `cargo test` builds it beside the tests, in the folder above theirs, but not when it is told which test to run.
+pub(crate) fn host() -> Command {
+    let test = env::current_exe().expect("the test knows where it is");
+    let profile = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
+    let host = profile.join("examples").join(format!("host{}", env::consts::EXE_SUFFIX));
+    let built = changed(&host).unwrap_or(SystemTime::UNIX_EPOCH);
+    let testkit = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for sources in ["src", "examples/host"] {
+        let current = newest(&testkit.join(sources)) <= built;
+        assert!(current, "{} is missing or old: cargo build -p vas-reader-testkit --example host", host.display());
+    }
+    let mut command = Command::new(host);
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AI_FRAME_EXPORT_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// What the host printed: standard output, then standard error.
+pub(crate) fn text(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+fn changed(path: &Path) -> Option<SystemTime> {
+    path.metadata().and_then(|metadata| metadata.modified()).ok()
+}
+
+/// When the newest file of a folder was changed.
+fn newest(folder: &Path) -> SystemTime {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let times = entries.map(|path| if path.is_dir() { newest(&path) } else { changed(&path).expect("a file") });
+    times.max().expect("not empty")
+}
