@@ -2,6 +2,12 @@
 
 #![allow(dead_code, unused_imports, reason = "the host uses the rest")]
 
+#[path = "../examples/host/branch.rs"]
+mod branch;
+#[path = "../examples/host/figures.rs"]
+mod figures;
+#[path = "../examples/host/pixels.rs"]
+mod pixels;
 #[path = "../examples/host/process.rs"]
 mod process;
 #[path = "../examples/host/table.rs"]

@@ -1,13 +1,11 @@
 //! The figures of a run: what the table shows, what the JSON file holds, and whether they add up.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::branch::Account;
-use crate::camera::Camera;
 use crate::process;
 
 /// A run of the host.
@@ -111,25 +109,6 @@ impl Times {
 }
 
 impl CameraFigures {
-    pub(crate) fn new(camera: &Camera, played: Duration, branches: Vec<Account>, exported: Option<Exported>) -> Self {
-        let readings = camera.gauge.readings();
-        Self {
-            name: camera.name.clone(),
-            input: camera.input.to_string(),
-            width: readings.width,
-            height: readings.height,
-            decoded: readings.frames,
-            fps: readings.frames as f64 / played.as_secs_f64(),
-            damaged: readings.damaged,
-            opened: readings.opened,
-            decode_us: Times::of(&readings.decode),
-            copy_us: exported.is_some().then(|| Times::of(&readings.offer)),
-            branches,
-            exported,
-            warning: readings.warning.clone(),
-        }
-    }
-
     /// What does not add up. A camera that runs without export has nothing to add up.
     fn faults(&self) -> Vec<String> {
         let name = &self.name;
@@ -172,6 +151,96 @@ impl Figures {
         let ExportFigures { state, bytes, threads, .. } = &self.export;
         if *state != ExportState::On && (*bytes != 0 || !threads.is_empty()) {
             self.faults.push(format!("export is not on, but has {bytes} bytes and the threads {threads:?}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run() -> Figures {
+        let times = Times { p50: 1.0, p99: 2.0, max: 3.0 };
+        let reader = ReaderFigures {
+            name: "slow",
+            span: 9,
+            published: 8,
+            seen: 3,
+            missed: [("skipped", 5), ("dropped", 1)].into(),
+            lag: 0,
+        };
+        let exported = Exported {
+            offered: 10,
+            published: 8,
+            dropped: [("no reader", 1), ("resizing", 1)].into(),
+            readers: vec![reader],
+        };
+        let camera = CameraFigures {
+            name: "gate".into(),
+            input: "gate.mp4".into(),
+            width: 2,
+            height: 2,
+            decoded: 10,
+            fps: 25.0,
+            damaged: 0,
+            opened: 1,
+            decode_us: times,
+            copy_us: Some(times),
+            branches: vec![Account { name: "digest", frames: 10, crc32: String::new() }],
+            exported: Some(exported),
+            warning: None,
+        };
+        let export =
+            ExportFigures { state: ExportState::On, bytes: 1, budget: 2, threads: vec!["frame-export".into()] };
+        Figures { seconds: 1.0, export, process: process::Memory::default(), cameras: vec![camera], faults: Vec::new() }
+    }
+
+    /// What does not add up after `change`.
+    fn faults(change: fn(&mut Figures)) -> Vec<String> {
+        let mut figures = run();
+        change(&mut figures);
+        figures.check();
+        figures.faults
+    }
+
+    fn exported(figures: &mut Figures) -> &mut Exported {
+        figures.cameras[0].exported.as_mut().expect("it is on")
+    }
+
+    #[test]
+    fn a_sound_run_adds_up() {
+        assert!(faults(|_| {}).is_empty());
+    }
+
+    #[test]
+    fn each_number_that_is_off_is_found() {
+        let changes: [fn(&mut Figures); 8] = [
+            |run| run.cameras[0].decoded += 1,
+            |run| run.cameras[0].branches[0].frames -= 1,
+            |run| exported(run).offered += 1,
+            |run| exported(run).published -= 1,
+            |run| exported(run).readers[0].seen += 1,
+            |run| exported(run).readers[0].span -= 1,
+            |run| exported(run).readers[0].published += 1,
+            |run| exported(run).readers[0].missed.clear(),
+        ];
+        for (n, change) in changes.into_iter().enumerate() {
+            assert!(!faults(change).is_empty(), "change {n}");
+        }
+    }
+
+    #[test]
+    fn export_that_is_off_has_nothing() {
+        let off: fn(&mut Figures) = |run| {
+            run.export = ExportFigures::default();
+            run.cameras[0].exported = None;
+        };
+        assert!(faults(off).is_empty());
+        for state in [ExportState::Off, ExportState::Absent] {
+            let mut figures = run();
+            figures.export.state = state;
+            figures.check();
+            assert_eq!(figures.faults.len(), 1, "{state:?}");
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::ai::Audience;
 use crate::branch::Account;
 use crate::camera::Camera;
-use crate::figures::{CameraFigures, Figures};
+use crate::figures::{CameraFigures, Exported, Figures, Times};
 use crate::gauge::Gauge;
 use crate::input::{Input, InputError, Playback, Source};
 use crate::process::Memory;
@@ -104,12 +104,36 @@ impl Run {
         }
         let faults = audience.leave();
         let figures = |(camera, branches): (&Arc<Camera>, Vec<Account>)| {
-            CameraFigures::new(camera, played, branches, audience.exported(camera))
+            camera_figures(camera, played, branches, audience.exported(camera))
         };
         let cameras = cameras.iter().zip(accounts).map(figures).collect();
         let mut figures = Figures { seconds: played.as_secs_f64(), export, process, cameras, faults };
         figures.check();
         Ok((figures, audience))
+    }
+}
+
+fn camera_figures(
+    camera: &Camera,
+    played: Duration,
+    branches: Vec<Account>,
+    exported: Option<Exported>,
+) -> CameraFigures {
+    let readings = camera.gauge.readings();
+    CameraFigures {
+        name: camera.name.clone(),
+        input: camera.input.to_string(),
+        width: readings.width,
+        height: readings.height,
+        decoded: readings.frames,
+        fps: readings.frames as f64 / played.as_secs_f64(),
+        damaged: readings.damaged,
+        opened: readings.opened,
+        decode_us: Times::of(&readings.decode),
+        copy_us: exported.is_some().then(|| Times::of(&readings.offer)),
+        branches,
+        exported,
+        warning: readings.warning.clone(),
     }
 }
 
