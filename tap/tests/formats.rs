@@ -1,6 +1,8 @@
 //! Every pixel format that this FFmpeg has, in several sizes and arrangements: what a reader borrows is byte for byte
 //! what `av_image_copy` copies.
 
+#![expect(clippy::redundant_closure_for_method_calls, reason = "the methods themselves are of one lifetime only")]
+
 mod support;
 
 use std::ptr;
@@ -178,7 +180,7 @@ fn compare(format: &Known, lease: &Lease, reference: &RawFrame, what: &str) {
     unsafe {
         let source = reference.as_ptr();
         let mut from =
-            [(*source).data[0], (*source).data[1], (*source).data[2], (*source).data[3]].map(|p| p.cast_const());
+            [(*source).data[0], (*source).data[1], (*source).data[2], (*source).data[3]].map(<*mut u8>::cast_const);
         let from_linesize = [0, 1, 2, 3].map(|n| (*source).linesize[n]);
         av_image_copy(
             data.as_mut_ptr(),
