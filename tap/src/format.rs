@@ -177,3 +177,100 @@ impl Format {
         if end as usize > vas_ring::MAX_FRAME_BYTES { Err(DropCause::TooLarge) } else { Ok((planes, end)) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ffmpeg_next::ffi::AVPixelFormat;
+    use vas_ring::MAX_FRAME_BYTES;
+
+    use super::*;
+
+    fn format(id: AVPixelFormat) -> Format {
+        Format::of(id as c_int).unwrap()
+    }
+
+    fn planes(id: AVPixelFormat, width: u32, height: u32) -> Vec<[u32; 4]> {
+        let format = format(id);
+        let (planes, _) = format.layout(width, height).unwrap();
+        let used = planes[..usize::from(format.pixel_format.planes)].iter();
+        used.map(|plane| [plane.offset, plane.stride, plane.row_bytes, plane.rows]).collect()
+    }
+
+    #[test]
+    fn layouts() {
+        use AVPixelFormat::*;
+        let luma = [0, 192, 161, 121];
+        assert_eq!(
+            planes(AV_PIX_FMT_YUV420P, 161, 121),
+            [luma, [192 * 121, 128, 81, 61], [192 * 121 + 128 * 61, 128, 81, 61]]
+        );
+        assert_eq!(planes(AV_PIX_FMT_NV12, 161, 121), [luma, [192 * 121, 192, 162, 61]]);
+        assert_eq!(planes(AV_PIX_FMT_PAL8, 161, 121), [luma, [192 * 121, 1024, 1024, 1]]);
+        assert_eq!(planes(AV_PIX_FMT_YUYV422, 161, 121), [[0, 384, 324, 121]]);
+        assert_eq!(planes(AV_PIX_FMT_UYYVYY411, 161, 121), [[0, 256, 246, 121]]);
+        assert_eq!(planes(AV_PIX_FMT_RGB48BE, 1, 1), [[0, 64, 6, 1]]);
+        assert_eq!(planes(AV_PIX_FMT_P010LE, 1, 1), [[0, 64, 2, 1], [64, 64, 4, 1]]);
+    }
+
+    #[test]
+    fn traits() {
+        use AVPixelFormat::*;
+        let traits = |id| format(id).pixel_format.traits;
+        assert_eq!(traits(AV_PIX_FMT_YUV420P), PixelFormat::PLANAR);
+        assert_eq!(traits(AV_PIX_FMT_NV12), 0);
+        assert_eq!(traits(AV_PIX_FMT_RGB48BE), PixelFormat::BIG_ENDIAN | PixelFormat::RGB);
+        assert_eq!(traits(AV_PIX_FMT_YUVA420P), PixelFormat::ALPHA | PixelFormat::PLANAR);
+        assert!(format(AV_PIX_FMT_PAL8).pixel_format.has(PixelFormat::PALETTE));
+        assert!(format(AV_PIX_FMT_BAYER_BGGR8).pixel_format.has(PixelFormat::BAYER));
+        assert!(format(AV_PIX_FMT_GRAYF32LE).pixel_format.has(PixelFormat::FLOAT));
+        assert!(format(AV_PIX_FMT_YUVJ420P).full_range && !format(AV_PIX_FMT_YUV420P).full_range);
+        assert_eq!(format(AV_PIX_FMT_P010LE).pixel_format.bits, 10);
+    }
+
+    #[test]
+    fn as_large_as_a_ring_can_hold_and_no_larger() {
+        let gray = format(AVPixelFormat::AV_PIX_FMT_GRAY8);
+        let rows = (MAX_FRAME_BYTES / 65_536) as u32;
+        assert_eq!(gray.layout(65_536, rows).unwrap().1, 65_536 * rows);
+        for (width, height) in [(65_536, rows + 1), (u32::MAX, 1), (1, u32::MAX), (u32::MAX, u32::MAX)] {
+            assert_eq!(gray.layout(width, height), Err(DropCause::TooLarge), "{width}x{height}");
+        }
+        assert_eq!(format(AVPixelFormat::AV_PIX_FMT_RGBA64LE).layout(1 << 30, 1), Err(DropCause::TooLarge));
+    }
+
+    /// Descriptors that no FFmpeg has yet.
+    #[test]
+    fn odd_descriptors() {
+        // SAFETY: the library's own.
+        let sound = unsafe { &*av_pix_fmt_desc_get(0) };
+        // SAFETY: a description is plain old data.
+        let copy = || unsafe { std::ptr::read(sound) };
+        assert_eq!(Format::from_descriptor(0, &copy()), Format::of(0));
+        type Spoil = fn(&mut AVPixFmtDescriptor);
+        let spoil: [Spoil; 9] = [
+            |it| it.comp[1].plane = 4,
+            |it| it.comp[1].plane = -1,
+            |it| it.comp[0].step = 0,
+            |it| it.comp[0].step = -1,
+            |it| it.comp[0].step = i32::MAX,
+            |it| (it.nb_components, it.comp[1].plane) = (2, 2),
+            |it| it.nb_components = 9,
+            |it| it.log2_chroma_w = 32,
+            |it| it.flags |= AV_PIX_FMT_FLAG_PAL as u64,
+        ];
+        for (n, spoil) in spoil.into_iter().enumerate() {
+            let mut odd = copy();
+            spoil(&mut odd);
+            assert_eq!(Format::from_descriptor(0, &odd), Err(DropCause::Unsupported), "{n}");
+        }
+    }
+
+    #[test]
+    fn positions() {
+        let plane = PlaneFormat { step: 4, shift_x: 1, shift_y: 1, pattern: 0 };
+        assert_eq!([0, 1, 2, 5].map(|n| plane.position(n, n)), [(0, 0), (0, 0), (4, 1), (8, 2)]);
+        let bayer = PlaneFormat { step: 1, shift_x: 0, shift_y: 0, pattern: 1 };
+        assert_eq!(bayer.position(5, 3), (4, 2));
+        assert_eq!(PlaneFormat::default().position(5, 3), (0, 0), "a palette is not cropped");
+    }
+}

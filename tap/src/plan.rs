@@ -123,3 +123,33 @@ impl Source {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_downwards_and_upwards() {
+        let down = Source { first: 3 + 2 * 100, stride: 100, low: 203, high: 203 + 4 * 100 + 50 };
+        assert_eq!(Source::new(100, 3, 2, 50, 5), Some(down));
+        let up = Source { first: 3 - 2 * 100, stride: -100, low: -197 - 4 * 100, high: -197 + 50 };
+        assert_eq!(Source::new(-100, 3, 2, 50, 5), Some(up));
+        let one = Source { first: 0, stride: 0, low: 0, high: 1024 };
+        assert_eq!(Source::new(0, 0, 0, 1024, 1), Some(one));
+        assert_eq!(Source::new(64, 0, 0, 64, 0), None);
+        assert_eq!(Source::new(i64::MAX, 0, 2, 1, 1), None);
+        assert_eq!(Source::new(i64::MIN, u64::MAX, 1, 1, 2), None);
+    }
+
+    #[test]
+    fn what_a_crop_leaves() {
+        let shape = |crop| Shape { width: 10, height: 8, crop, ..Shape::default() };
+        assert_eq!(shape([0; 4]).visible(), Some([10, 8, 0, 0]));
+        assert_eq!(shape([1, 2, 3, 4]).visible(), Some([3, 5, 3, 1]));
+        assert_eq!(shape([7, 0, 9, 0]).visible(), Some([1, 1, 9, 7]));
+        for crop in [[8, 0, 0, 0], [4, 4, 0, 0], [0, 0, 10, 0], [0, 0, 0, 11], [0, 0, usize::MAX, 2]] {
+            assert_eq!(shape(crop).visible(), None, "{crop:?}");
+        }
+        assert_eq!(Shape { width: -1, ..shape([0; 4]) }.visible(), None);
+    }
+}

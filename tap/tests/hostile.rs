@@ -236,7 +236,15 @@ fn random_frames() {
                     for plane in 0..lease.planes().len() {
                         assert!(lease.plane(plane).is_some(), "frame {id}: plane {plane} is not in its slot");
                     }
-                    assert!(lease.geometry.width > 0 && lease.geometry.height > 0);
+                    // SAFETY: plain fields of a frame of this test's own.
+                    let (width, height) = unsafe {
+                        let raw = frame.as_ptr();
+                        (
+                            (*raw).width as usize - (*raw).crop_left - (*raw).crop_right,
+                            (*raw).height as usize - (*raw).crop_top - (*raw).crop_bottom,
+                        )
+                    };
+                    assert_eq!((lease.geometry.width as usize, lease.geometry.height as usize), (width, height));
                 }
                 Offer::Dropped { cause, id: dropped } => {
                     assert_eq!(dropped, id);
