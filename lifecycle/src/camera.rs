@@ -128,8 +128,10 @@ impl Camera {
             let left = std::mem::replace(&mut running.ring, offered);
             self.retire(left, retired);
         } else {
-            if running.end.wanted() == 0 {
-                // The stream went back to what fits. Dropped, if still there, it closes the ring that nobody wants.
+            let late = running.ring.stats().next_frame_id != offered.identity().first_frame_id;
+            if late || running.end.wanted() == 0 {
+                // The stream went back to what fits, at least for a while. Dropped, if still there, the offer closes its
+                // ring, which nobody is going to write.
                 drop(running.end.revoke());
             }
             if offered.is_closed() {
@@ -183,22 +185,18 @@ impl Camera {
     /// Seats a new reader.
     pub(crate) fn subscribe(&mut self, id: &CameraId) -> Result<(Arc<Inbox>, vas_ring::Reader, u32), SubscribeError> {
         let Run::Running(running) = &self.run else { return Err(SubscribeError::NotRunning { camera: *id }) };
-        let generation = |ring: &Ring| ring.identity().generation;
         let full = |error| SubscribeError::full(*id, error);
-        // First at the ring on offer. If the present one is still open after that, the writer had not touched the other
-        // when the reader joined it: its seat there begins where the present ring ends.
-        let later = match &running.offered {
-            Some(offered) => Some((generation(offered), offered.subscribe().map_err(full)?)),
+        let reader = running.ring.subscribe().map_err(full)?;
+        let generation = running.ring.identity().generation;
+        // While a ring is on offer the present one rests, so it does not matter which of the two the reader joins first,
+        // nor whether the writer goes over meanwhile: no frame is counted in both, and none in neither.
+        let next = match &running.offered {
+            Some(offered) => Some((offered.identity().generation, offered.subscribe().map_err(full)?)),
             None => None,
         };
-        let (now, later) = match later {
-            Some(seat) if running.ring.is_closed() => (seat, None),
-            later => ((generation(&running.ring), running.ring.subscribe().map_err(full)?), later),
-        };
-        let (generation, reader) = now;
         let inbox = Arc::new(Inbox::new(self.readers_so_far, self.epoch, generation, reader.stats().reader));
         self.readers_so_far += 1;
-        if let Some((generation, seat)) = later {
+        if let Some((generation, seat)) = next {
             inbox.put(generation, seat);
         }
         self.forget_readers();

@@ -150,8 +150,7 @@ impl Live {
             // closes it, which tells the control side to make another.
             return;
         }
-        // Closed before the other is touched: who finds this one open after it joined the other has missed nothing there.
-        // The control side keeps a handle to both, so nothing is freed here.
+        // The one that is left is closed. The control side has a handle to it, so nothing is freed here.
         drop(mem::replace(&mut self.ring, offer));
         self.settle();
     }

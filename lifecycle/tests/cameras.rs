@@ -226,6 +226,30 @@ fn the_stream_changes_its_mind() {
     assert!(stats.cameras[0].generation > 0, "{stats}");
 }
 
+/// A reader that does not look holds the ring that it is at, and none of those that it has not come to.
+#[test]
+fn a_reader_that_sleeps_holds_one_ring() {
+    let export = export();
+    let mut writer = export.start_camera(id("a"), stream(SMALL)).unwrap();
+    let mut reader = export.subscribe(&id("a")).unwrap();
+    offer(&mut writer, SMALL).unwrap();
+    let mut last = 0;
+    for step in 1..=5 {
+        last = offer_until_published(&mut writer, SMALL + 100 * step);
+    }
+    let stats = export.stats();
+    assert_eq!(stats.retired.iter().map(|ring| ring.generation).collect::<Vec<_>>(), [0], "{stats}");
+    assert_eq!((stats.cameras[0].generation, stats.cameras[0].readers[0].lag), (5, 1));
+    let frame = reader.next().unwrap().unwrap();
+    assert_eq!((frame.frame_id, frame.generation), (0, 0));
+    drop(frame);
+    let frame = reader.next().unwrap().unwrap();
+    assert_eq!((frame.frame_id, frame.generation), (last, 5));
+    let counts = reader.stats();
+    assert_eq!((counts.seen, counts.missed.skipped, counts.seen + counts.missed.total()), (2, 4, last + 1));
+    assert!(export.stats().retired.is_empty());
+}
+
 /// Readers come and go while rings change: whatever they got and missed adds up to what was offered to them.
 #[test]
 fn readers_join_while_rings_change() {

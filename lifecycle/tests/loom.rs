@@ -205,11 +205,29 @@ fn start(export: &FrameExport) -> CameraWriter {
 
 /// Offers a frame whose id is in its pixels. Returns whether it was published.
 fn offer(writer: &mut CameraWriter, bytes: usize) -> bool {
-    let Ok(mut claim) = writer.claim(bytes) else { return false };
+    offer_with_id(writer, bytes).is_ok()
+}
+
+fn offer_with_id(writer: &mut CameraWriter, bytes: usize) -> Result<u64, u64> {
+    let mut claim = writer.claim(bytes).map_err(|(_, id)| id)?;
     let id = claim.frame_id();
     claim.pixels_mut()[..8].copy_from_slice(&id.to_ne_bytes());
-    claim.publish(&FrameEntry { bytes: bytes as u32, ..FrameEntry::default() });
-    true
+    Ok(claim.publish(&FrameEntry { bytes: bytes as u32, ..FrameEntry::default() }))
+}
+
+/// Offers frames of these sizes; one of no bytes is skipped. Each gets the next id, whatever becomes of
+/// it. Returns how many were published.
+fn decode<const N: usize>(writer: &mut CameraWriter, sizes: [usize; N]) -> u64 {
+    let mut published = 0;
+    for (n, bytes) in (0..).zip(sizes) {
+        let id = match bytes {
+            0 => Err(writer.skip(DropCause::Malformed)),
+            _ => offer_with_id(writer, bytes),
+        };
+        assert_eq!(id.unwrap_or_else(|id| id), n);
+        published += u64::from(id.is_ok());
+    }
+    published
 }
 
 /// A reader's view of one camera start: ids go up, generations do not go down, pixels are the frame's own.
@@ -265,12 +283,7 @@ fn resize_under_a_reader() {
         let export = export(1 << 20);
         let mut writer = start(&export);
         let mut view = View::new(export.subscribe(&camera()).unwrap());
-        let decode = thread::spawn(move || {
-            offer(&mut writer, SMALL);
-            for _ in 0..3 {
-                offer(&mut writer, LARGE);
-            }
-        });
+        let decode = thread::spawn(move || decode(&mut writer, [SMALL, LARGE, LARGE, LARGE]));
         let reading = thread::spawn(move || {
             let held = view.look();
             drop(view.look());
@@ -294,22 +307,39 @@ fn resize_and_back() {
         let export = export(1 << 20);
         let mut writer = start(&export);
         let view = View::new(export.subscribe(&camera()).unwrap());
-        let decode = thread::spawn(move || {
-            let mut published = 0;
-            for bytes in [LARGE, SMALL, LARGE, SMALL] {
-                published += u64::from(offer(&mut writer, bytes));
-            }
-            published
-        });
-        turn(&export);
+        let decode = thread::spawn(move || decode(&mut writer, [LARGE, SMALL, LARGE, 0, LARGE, SMALL]));
         turn(&export);
         turn(&export);
         let published = decode.join().unwrap();
         turn(&export);
         assert!(published >= 2);
-        assert_eq!(view.end(), 4);
-        settled(&export, 4);
+        assert_eq!(view.end(), 6);
+        settled(&export, 6);
         assert_eq!(export.stats().cameras[0].published, published);
+    });
+}
+
+/// An answer that comes after the stream went back, and grew again, is for ids that are gone: it is declined.
+#[test]
+fn a_late_answer() {
+    explore(3, || {
+        let export = export(1 << 20);
+        let mut writer = start(&export);
+        let view = View::new(export.subscribe(&camera()).unwrap());
+        let decode = thread::spawn(move || {
+            decode(&mut writer, [LARGE, SMALL, LARGE, LARGE]);
+            writer
+        });
+        turn(&export);
+        let mut writer = decode.join().unwrap();
+        // Whatever it declined, it is answered at last.
+        turn(&export);
+        turn(&export);
+        assert!(offer(&mut writer, LARGE));
+        drop(writer);
+        turn(&export);
+        assert_eq!(view.end(), 5);
+        settled(&export, 5);
     });
 }
 
@@ -409,17 +439,13 @@ fn suspended_and_back() {
         let export = export(settings.ring_bytes(SMALL).unwrap());
         let mut writer = start(&export);
         let view = View::new(export.subscribe(&camera()).unwrap());
-        let decode = thread::spawn(move || {
-            assert!(!offer(&mut writer, LARGE));
-            assert!(!offer(&mut writer, LARGE));
-            assert!(offer(&mut writer, SMALL));
-        });
+        let decode = thread::spawn(move || assert_eq!(decode(&mut writer, [LARGE, 0, LARGE, SMALL]), 1));
         turn(&export);
         turn(&export);
         decode.join().unwrap();
         turn(&export);
-        assert_eq!(view.end(), 3);
-        settled(&export, 3);
+        assert_eq!(view.end(), 4);
+        settled(&export, 4);
     });
 }
 
