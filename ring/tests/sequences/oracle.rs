@@ -1,0 +1,288 @@
+//! What a ring should do, in the plainest words: a list of all frames that were offered, and for each reader how far
+//! in that list it has come. Nothing here has slots, positions or wrapping numbers.
+
+use vas_ring::{DropCause, Dropped, FrameEntry, Missed, ReadError, ReaderStats, RingSpec, RingStats, SubscribeError};
+
+/// What became of an offered frame.
+#[derive(Clone, Copy, Debug)]
+enum Offer {
+    Published(FrameEntry),
+    Dropped,
+}
+
+impl Offer {
+    fn is_published(self) -> bool {
+        matches!(self, Self::Published(_))
+    }
+}
+
+/// A lease that should be out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Held {
+    /// Which offer.
+    pub(crate) at: usize,
+    pub(crate) place: usize,
+    pub(crate) entry: FrameEntry,
+    pub(crate) missed: Missed,
+    /// Leaked: it never comes back.
+    forgotten: bool,
+}
+
+#[derive(Debug)]
+struct Place {
+    /// Whether its reader is there still; if not, some lease is.
+    present: bool,
+    /// The first offer after it subscribed.
+    first: usize,
+    /// The first offer that is neither delivered nor counted as missed.
+    next: usize,
+    /// Published offers before this one were refused to the reader.
+    refused: usize,
+    /// How many frames were published when it was told last that the ring is closed, unless it saw it open since.
+    told_closed: Option<usize>,
+    seen_ns: u64,
+    seen: u64,
+    missed: Missed,
+    refusals: u64,
+    held: Vec<Held>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Oracle {
+    spec: RingSpec,
+    first_frame_id: u64,
+    offers: Vec<Offer>,
+    dropped: Dropped,
+    newest_ns: u64,
+    pub(crate) has_writer: bool,
+    /// A claim was leaked, and nobody has noticed yet.
+    leaked_claim: bool,
+    places: Vec<Option<Place>>,
+}
+
+impl Oracle {
+    pub(crate) fn new(spec: RingSpec, first_frame_id: u64) -> Self {
+        Self {
+            spec,
+            first_frame_id,
+            offers: Vec::new(),
+            dropped: Dropped::default(),
+            newest_ns: 0,
+            has_writer: true,
+            leaked_claim: false,
+            places: (0..spec.readers()).map(|_| None).collect(),
+        }
+    }
+
+    fn id(&self, at: usize) -> u64 {
+        self.first_frame_id.wrapping_add(at as u64)
+    }
+
+    pub(crate) fn next_frame_id(&self) -> u64 {
+        self.id(self.offers.len())
+    }
+
+    /// Published offers from `at` on.
+    fn published_from(&self, at: usize) -> usize {
+        self.offers[at..].iter().filter(|offer| offer.is_published()).count()
+    }
+
+    fn is_readable(&self, at: usize) -> bool {
+        self.offers[at].is_published() && self.published_from(at) <= self.spec.depth()
+    }
+
+    /// The writer looks at its claim again: a leaked one is dropped.
+    pub(crate) fn claim(&mut self) {
+        if std::mem::take(&mut self.leaked_claim) {
+            self.drop_frames(DropCause::Abandoned, 1);
+        }
+    }
+
+    pub(crate) fn leak_claim(&mut self) {
+        self.leaked_claim = true;
+    }
+
+    pub(crate) fn publish(&mut self, entry: FrameEntry) {
+        self.newest_ns = entry.monotonic_ns;
+        self.offers.push(Offer::Published(FrameEntry { frame_id: self.next_frame_id(), ..entry }));
+    }
+
+    pub(crate) fn drop_frames(&mut self, cause: DropCause, n: usize) {
+        self.dropped.add(cause, n as u64);
+        self.offers.extend(std::iter::repeat_n(Offer::Dropped, n));
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.claim();
+        self.has_writer = false;
+    }
+
+    fn count(&self) -> (usize, usize) {
+        let of = |present| self.places.iter().flatten().filter(|it| it.present == present).count();
+        (of(true), of(false))
+    }
+
+    pub(crate) fn subscribe(&mut self) -> Result<usize, SubscribeError> {
+        let Some(place) = self.places.iter().position(Option::is_none) else {
+            let (readers, leaving) = self.count();
+            return Err(SubscribeError::Full { places: self.spec.readers(), readers, leaving });
+        };
+        self.places[place] = Some(Place {
+            present: true,
+            first: self.offers.len(),
+            next: self.offers.len(),
+            refused: 0,
+            told_closed: (!self.has_writer).then_some(self.published_from(0)),
+            seen_ns: self.newest_ns,
+            seen: 0,
+            missed: Missed::default(),
+            refusals: 0,
+            held: Vec::new(),
+        });
+        Ok(place)
+    }
+
+    fn place(&self, place: usize) -> &Place {
+        self.places[place].as_ref().expect("taken")
+    }
+
+    fn place_mut(&mut self, place: usize) -> &mut Place {
+        self.places[place].as_mut().expect("taken")
+    }
+
+    pub(crate) fn latest(&mut self, place: usize) -> Result<Option<Held>, ReadError> {
+        let newest = self.offers.iter().rposition(|offer| offer.is_published());
+        // Frames that nobody can call the newest any more are not on offer.
+        let newest = newest.filter(|_| self.has_writer);
+        self.read(place, newest)
+    }
+
+    pub(crate) fn next(&mut self, place: usize) -> Result<Option<Held>, ReadError> {
+        let from = self.place(place).next;
+        let oldest = (from..self.offers.len()).find(|&at| self.is_readable(at));
+        self.read(place, oldest)
+    }
+
+    fn read(&mut self, place: usize, wanted: Option<usize>) -> Result<Option<Held>, ReadError> {
+        let (published, end) = (self.published_from(0), self.offers.len());
+        let Some(at) = wanted.filter(|&at| at >= self.place(place).next) else {
+            if self.has_writer {
+                self.place_mut(place).told_closed = None;
+                return Ok(None);
+            }
+            // Told again, with nothing published in between: there is nothing more to count.
+            if self.place_mut(place).told_closed.replace(published) != Some(published) {
+                self.miss(place, end);
+            }
+            return Err(ReadError::Closed);
+        };
+        let budget = self.spec.budget();
+        let it = self.place_mut(place);
+        if it.held.len() == budget {
+            it.refused = end;
+            it.refusals += 1;
+            return Err(ReadError::Budget { budget });
+        }
+        let missed = self.miss(place, at);
+        let Offer::Published(entry) = self.offers[at] else { unreachable!("only published frames are wanted") };
+        let held = Held { at, place, entry, missed, forgotten: false };
+        let it = self.place_mut(place);
+        it.told_closed = None;
+        it.next = at + 1;
+        it.seen += 1;
+        it.seen_ns = entry.monotonic_ns;
+        it.held.push(held);
+        Ok(Some(held))
+    }
+
+    /// Counts the offers up to `end` as missed, one by one.
+    fn miss(&mut self, place: usize, end: usize) -> Missed {
+        let it = self.place(place);
+        let mut missed = Missed::default();
+        for at in it.next..end {
+            let counter = if !self.offers[at].is_published() {
+                &mut missed.dropped
+            } else if at < it.refused {
+                &mut missed.refused
+            } else if !self.is_readable(at) {
+                &mut missed.overwritten
+            } else {
+                &mut missed.skipped
+            };
+            *counter += 1;
+        }
+        let it = self.place_mut(place);
+        it.next = end;
+        it.missed += missed;
+        missed
+    }
+
+    pub(crate) fn drop_lease(&mut self, held: &Held) {
+        let it = self.place_mut(held.place);
+        it.held.retain(|other| other.at != held.at);
+        self.settle(held.place);
+    }
+
+    pub(crate) fn forget_lease(&mut self, held: &Held) {
+        let it = self.place_mut(held.place);
+        it.held.iter_mut().filter(|other| other.at == held.at).for_each(|other| other.forgotten = true);
+    }
+
+    pub(crate) fn leave(&mut self, place: usize) {
+        self.place_mut(place).present = false;
+        self.settle(place);
+    }
+
+    fn settle(&mut self, place: usize) {
+        let it = self.place(place);
+        if !it.present && it.held.is_empty() {
+            self.places[place] = None;
+        }
+    }
+
+    pub(crate) fn ring_stats(&self) -> RingStats {
+        let (readers, leaving) = self.count();
+        RingStats {
+            published: self.published_from(0) as u64,
+            dropped: self.dropped,
+            next_frame_id: self.next_frame_id(),
+            newest_ns: self.newest_ns,
+            readers,
+            leaving,
+            closed: !self.has_writer,
+        }
+    }
+
+    pub(crate) fn reader_stats(&self) -> Vec<ReaderStats> {
+        let stats = |(reader, it): (usize, &Option<Place>)| {
+            let it = it.as_ref()?;
+            Some(ReaderStats {
+                reader,
+                first_frame_id: self.id(it.first),
+                seen: it.seen,
+                missed: it.missed,
+                refusals: it.refusals,
+                lag: self.published_from(it.next) as u64,
+                lag_ns: self.newest_ns.saturating_sub(it.seen_ns),
+                leases: it.held.len(),
+                oldest_lease: it.held.iter().map(|held| self.published_after(held) as u64).max().unwrap_or(0),
+            })
+        };
+        self.places.iter().enumerate().filter_map(stats).collect()
+    }
+
+    /// Frames published after the one held.
+    pub(crate) fn published_after(&self, held: &Held) -> usize {
+        self.published_from(held.at + 1)
+    }
+
+    /// Places that keep the ring, as their reader is gone and a lease is not.
+    pub(crate) fn leaving(&self) -> usize {
+        self.count().1
+    }
+
+    /// Whether a lease was leaked, and with it whatever it was borrowed from.
+    pub(crate) fn has_leaked(&self) -> bool {
+        self.places.iter().flatten().any(|it| it.held.iter().any(|held| held.forgotten))
+    }
+}
