@@ -43,6 +43,15 @@ impl Place {
         self.out.retain(|&slot| shared.word(usize::from(slot)).is_out(place));
     }
 
+    /// Puts a new lease on the list.
+    #[inline]
+    fn note_lease(&mut self, slot: u16) {
+        // It may be there from an earlier lease of the slot, which must be back, as the word had room for this one.
+        if !self.out.contains(&slot) {
+            self.out.push(slot);
+        }
+    }
+
     /// Counts what was missed between positions `last` and `end`, when the head is at `newest` and `drops` frames had been
     /// dropped.
     fn miss(&mut self, depth: usize, newest: Position, last: Position, end: Position, drops: u64) -> Missed {
@@ -273,7 +282,7 @@ impl Reader {
                     record.seen.add(1);
                     record.seen_ns.set(entry.monotonic_ns);
                     self.head = HeadWord::open(target, slot);
-                    state.out.push(slot);
+                    state.note_lease(slot);
                     return Found::Slot(slot);
                 }
                 word.back_out(place);

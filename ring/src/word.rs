@@ -10,7 +10,7 @@
 //! | step          | by     | before                          | after                              |
 //! |---------------|--------|---------------------------------|------------------------------------|
 //! | `claim`       | writer | WRITING clear                   | WRITING set; owned if no LEASE bit |
-//! | `is_returned` | writer | WRITING set                     | the same; owned if no LEASE bit    |
+//! | `claim_again` | writer | WRITING set                     | the same; owned if no LEASE bit    |
 //! | `publish`     | writer | WRITING set, no LEASE bit       | 0                                  |
 //! | `lease r`     | reader | WRITING clear, LEASE r clear    | LEASE r, LEASED set, ORPHAN r clear |
 //! | `back_out r`  | reader | LEASE r set                     | LEASE r clear                      |
@@ -68,7 +68,7 @@ static_assertions::const_assert!(orphan_bit(MAX_READERS - 1) < LEASED);
 #[derive(Debug)]
 pub(crate) struct Word(AtomicU64);
 
-/// What [`Word::claim`] found.
+/// What [`Word::claim`] or [`Word::claim_again`] found.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Claimed {
     before: u64,
@@ -99,12 +99,12 @@ impl Word {
         Claimed { before: self.0.fetch_add(WRITING, Ordering::Acquire) }
     }
 
-    /// Writer: whether the leases that kept `claim` from owning the slot are back; then it owns it.
+    /// Writer: looks whether the leases that kept `claim` from owning the slot are back; then it owns it.
     #[inline]
-    pub(crate) fn is_returned(&self) -> bool {
+    pub(crate) fn claim_again(&self) -> Claimed {
         // Ordering: Acquire pairs with the Release of `release`, `back_out` and `lease`, as in `claim`. A load is enough:
         // the slot is shut, so its LEASE bits only go, and it leaves the line where the lease is.
-        self.0.load(Ordering::Acquire) & LEASES == 0
+        Claimed { before: self.0.load(Ordering::Acquire) }
     }
 
     /// Writer: opens the slot it owns, with a new frame in it.
@@ -126,7 +126,7 @@ impl Word {
             // A bit that says orphan may be left from the place's former reader.
             let after = before & !orphan_bit(place) | lease_bit(place) | LEASED;
             // Ordering: Acquire pairs with the Release of `publish`. Release pairs with the Acquire of `claim` and
-            // `is_returned`: who sees this bit sees the slots without it where the ticket was before. Relaxed on failure,
+            // `claim_again`: who sees this bit sees the slots without it where the ticket was before. Relaxed on failure,
             // where nothing is read.
             match self.0.compare_exchange(before, after, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return true,
@@ -139,7 +139,7 @@ impl Word {
     /// Reader: takes back what `lease` took, having read no more than which frame the slot has.
     #[inline]
     pub(crate) fn back_out(&self, place: usize) {
-        // Ordering: Release pairs with the Acquire of `claim` and `is_returned`: that much was read before the slot is
+        // Ordering: Release pairs with the Acquire of `claim` and `claim_again`: that much was read before the slot is
         // overwritten.
         self.0.fetch_sub(lease_bit(place), Ordering::Release);
     }
@@ -147,7 +147,7 @@ impl Word {
     /// Lease: gives the slot back. Returns whether its reader is gone.
     #[inline]
     pub(crate) fn release(&self, place: usize) -> bool {
-        // Ordering: Release pairs with the Acquire of `claim` and `is_returned`, so that what was read was read before the
+        // Ordering: Release pairs with the Acquire of `claim` and `claim_again`, so that what was read was read before the
         // slot is overwritten, and with that of `is_out`, when another thread drops the lease.
         self.0.fetch_sub(lease_bit(place), Ordering::Release) & orphan_bit(place) != 0
     }

@@ -64,8 +64,9 @@ impl Desk {
     fn claim_other(&mut self, shared: &Shared, waiting: usize) -> Option<(u16, bool)> {
         for _ in 0..waiting {
             let slot = self.held.pop_front()?;
-            if shared.word(usize::from(slot)).is_returned() {
-                return Some((slot, true));
+            let word = shared.word(usize::from(slot)).claim_again();
+            if word.is_owned() {
+                return Some((slot, word.was_leased()));
             }
             self.held.push_back(slot);
         }

@@ -215,7 +215,7 @@ impl Stage {
         let (place, reader) = &mut self.readers[n];
         match (read(reader), foretell(&mut self.oracle, *place)) {
             (Ok(Some(lease)), Ok(Some(held))) => {
-                assert_eq!(*lease.missed(), held.missed);
+                assert_eq!(*reader.missed(), held.missed);
                 // Without bytes a slice may point anywhere.
                 if !lease.pixels().is_empty() {
                     self.slots.insert(lease.pixels().as_ptr().addr(), true).expect("the pixels are in a slot");
