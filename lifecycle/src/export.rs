@@ -62,8 +62,8 @@ impl FrameExport {
         self.registry.as_ref().map(|registry| registry.settings())
     }
 
-    /// Starts a camera whose frames are as `stream` says. Its memory is taken and touched in full, which may take some
-    /// 10 ms for large frames. When export is off the result does nothing and costs nothing.
+    /// Starts a camera whose frames are as `stream` says. Its memory is taken and touched in full, which takes from a
+    /// few milliseconds to a few hundred, as the kernel clears every page of it. When export is off the result does nothing and costs nothing.
     ///
     /// To stop it, drop the result, on any thread. It may be started again at once: frame ids go on counting, for the
     /// life of the process, for which a few hundred bytes are kept per camera id.

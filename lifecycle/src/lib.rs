@@ -48,7 +48,8 @@
 //! * **Frames are counted.** Ids go on over restarts and resizes; what a reader got and missed is what was offered.
 //!
 //! The control side works in the calls of [`FrameExport`] and on one thread, called `frame-export`, which is there while
-//! cameras run or memory is left to give back. Nobody wakes it: it looks every 5 ms, which takes microseconds.
+//! cameras run or memory is left to give back. Nobody wakes it: it looks every 5 ms, which takes less
+//! than a microsecond per camera.
 //!
 //! # What it is not
 //!
