@@ -101,11 +101,11 @@ fn the_counters_count() {
 
 /// Borrows a frame with each kind of read, and gives it back, while leases are out.
 fn read(reader: &mut Reader, held: &mut [Option<Lease>]) {
-    for turn in 0..held.len() {
-        held[turn] = None;
+    for (turn, held) in held.iter_mut().enumerate() {
+        *held = None;
         let lease = if turn % 2 == 0 { reader.latest() } else { reader.next() };
-        held[turn] = lease.unwrap();
-        held[turn].iter().for_each(assert_whole);
+        *held = lease.unwrap();
+        held.iter().for_each(assert_whole);
     }
 }
 

@@ -24,9 +24,7 @@ const STEPS: &[Step] = &[
     ("no-std", no_std),
     ("docs", docs),
     ("test", test),
-    ("demo", || {
-        run(&mut demo::built_host(&demo::Args::clips_for(3))?)
-    }),
+    ("demo", || run(&mut demo::built_host(&demo::Args::clips_for(3))?)),
     ("benches", benches),
 ];
 
@@ -49,23 +47,11 @@ pub(crate) fn ci() -> Result<()> {
 
 fn format() -> Result<()> {
     run(cargo().args(["fmt", "--all", "--check"]))?;
-    run(cargo().args([
-        "fmt",
-        "--check",
-        "--manifest-path",
-        "ring/tests/no_std/Cargo.toml",
-    ]))
+    run(cargo().args(["fmt", "--check", "--manifest-path", "ring/tests/no_std/Cargo.toml"]))
 }
 
 fn clippy() -> Result<()> {
-    run(cargo().args([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]))
+    run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
 }
 
 fn clippy_under_loom() -> Result<()> {
@@ -74,9 +60,7 @@ fn clippy_under_loom() -> Result<()> {
 
 fn docs() -> Result<()> {
     let own = env::var("RUSTDOCFLAGS").unwrap_or_default();
-    run(cargo()
-        .args(["doc", "--workspace", "--no-deps"])
-        .env("RUSTDOCFLAGS", format!("{own} -D warnings")))
+    run(cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", format!("{own} -D warnings")))
 }
 
 /// Each bench once, without timing it.
@@ -87,28 +71,14 @@ fn benches() -> Result<()> {
 /// The steps with their times; with `failed`, the last one that has a time is the one that failed.
 fn summary(times: &[Duration], failed: bool) -> String {
     let line = |(index, (name, _)): (usize, &Step)| {
-        let outcome = if failed && index + 1 == times.len() {
-            "FAILED"
-        } else {
-            "ok"
-        };
+        let outcome = if failed && index + 1 == times.len() { "FAILED" } else { "ok" };
         match times.get(index) {
             Some(time) => format!("{name:<20}{outcome:<8}{:>8.1} s", time.as_secs_f64()),
             None => format!("{name:<20}not run"),
         }
     };
-    let total = format!(
-        "{:<28}{:>8.1} s",
-        "in all",
-        times.iter().sum::<Duration>().as_secs_f64()
-    );
-    STEPS
-        .iter()
-        .enumerate()
-        .map(line)
-        .chain([total])
-        .collect::<Vec<_>>()
-        .join("\n")
+    let total = format!("{:<28}{:>8.1} s", "in all", times.iter().sum::<Duration>().as_secs_f64());
+    STEPS.iter().enumerate().map(line).chain([total]).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -118,15 +88,9 @@ mod tests {
     #[test]
     fn the_summary_tells_ok_failed_and_not_run_apart() {
         let text = summary(&[Duration::from_millis(100), Duration::from_secs(61)], true);
-        let lines: Vec<_> = text
-            .lines()
-            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
-            .collect();
+        let lines: Vec<_> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         assert_eq!(lines.len(), STEPS.len() + 1);
-        assert_eq!(
-            lines[..3],
-            ["setup ok 0.1 s", "format FAILED 61.0 s", "clippy not run"]
-        );
+        assert_eq!(lines[..3], ["setup ok 0.1 s", "format FAILED 61.0 s", "clippy not run"]);
         assert_eq!(lines.last().unwrap(), "in all 61.1 s");
         assert!(!summary(&[Duration::ZERO; STEPS.len()], false).contains("FAILED"));
     }

@@ -29,10 +29,7 @@ pub(crate) struct Args {
 impl Args {
     /// The clips of this repository, for so long.
     pub(crate) fn clips_for(seconds: u32) -> Self {
-        Self {
-            seconds: Some(seconds.to_string().into()),
-            ..Self::default()
-        }
+        Self { seconds: Some(seconds.to_string().into()), ..Self::default() }
     }
 }
 
@@ -53,28 +50,15 @@ pub(crate) fn built_host(args: &Args) -> Result<Command> {
     if stderr().is_terminal() {
         build.args(["--color", "always"]);
     }
-    quietly(
-        "Building the demo (minutes at first, an instant from then on)",
-        &mut build,
-    )?;
+    quietly("Building the demo (minutes at first, an instant from then on)", &mut build)?;
     Ok(host(args))
 }
 
 /// A quiet cargo subcommand on the host.
 fn on_host(subcommand: &str) -> Command {
     let mut command = cargo();
-    command.args([
-        subcommand,
-        "--quiet",
-        "--release",
-        "--package",
-        "vas-reader-testkit",
-        "--example",
-        "host",
-    ]);
-    command
-        .arg("--manifest-path")
-        .arg(root().join("Cargo.toml"));
+    command.args([subcommand, "--quiet", "--release", "--package", "vas-reader-testkit", "--example", "host"]);
+    command.arg("--manifest-path").arg(root().join("Cargo.toml"));
     command
 }
 
@@ -99,9 +83,7 @@ mod tests {
 
     fn after_demo(args: &Args) -> Vec<String> {
         let host = host(args);
-        let words = host
-            .get_args()
-            .map(|word| word.to_string_lossy().into_owned());
+        let words = host.get_args().map(|word| word.to_string_lossy().into_owned());
         words.skip_while(|word| word != "demo").skip(1).collect()
     }
 
@@ -114,9 +96,6 @@ mod tests {
             seconds: Some("5".into()),
             out: Some("sheets".into()),
         };
-        assert_eq!(
-            after_demo(&args),
-            ["--seconds", "5", "--out", "sheets", "--", "a.mp4", "-b.ts"]
-        );
+        assert_eq!(after_demo(&args), ["--seconds", "5", "--out", "sheets", "--", "a.mp4", "-b.ts"]);
     }
 }

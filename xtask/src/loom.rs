@@ -12,7 +12,7 @@ use crate::process::{cannot_start, cargo, shown, target_dir};
 use crate::progress::{spin, spinner};
 
 /// Packages with models, which live in test targets named `loom*`.
-pub(crate) const PACKAGES: &[&str] = &["vas-ring"];
+pub(crate) const PACKAGES: &[&str] = &["vas-ring", "vas-lifecycle"];
 
 /// Explore the loom models.
 #[derive(clap::Args)]
@@ -25,41 +25,22 @@ pub(crate) struct Args {
 }
 
 /// The default set: every model, to the depth that fits into a few minutes.
-pub(crate) const DEFAULT: Args = Args {
-    full: false,
-    filter: None,
-};
+pub(crate) const DEFAULT: Args = Args { full: false, filter: None };
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut command = under_loom("test");
-    command
-        .args(["--profile", "loom", "--no-fail-fast", "--test", "loom*"])
-        .args(&args.filter);
+    command.args(["--profile", "loom", "--no-fail-fast", "--test", "loom*"]).args(&args.filter);
     if args.full {
         command.env("VAS_LOOM_FULL", "1");
     }
     let start = Instant::now();
     let (success, tally) = watch(&mut command)?;
     let seconds = start.elapsed().as_secs_f64();
-    ensure!(
-        success,
-        "loom: `{}` failed after {seconds:.1} s",
-        shown(&command)
-    );
+    ensure!(success, "loom: `{}` failed after {seconds:.1} s", shown(&command));
     // A shim or a target that is compiled without `--cfg loom` would pass by checking nothing.
-    ensure!(
-        tally.empty_targets == 0,
-        "loom: a `loom*` test target holds no model; is it gated by #![cfg(loom)]?"
-    );
-    ensure!(
-        tally.ran > 0,
-        "loom: no model has {:?} in its name",
-        args.filter.as_deref().unwrap_or_default()
-    );
-    eprintln!(
-        "loom: models explored: {}; {seconds:.1} s with the build",
-        tally.ran
-    );
+    ensure!(tally.empty_targets == 0, "loom: a `loom*` test target holds no model; is it gated by #![cfg(loom)]?");
+    ensure!(tally.ran > 0, "loom: no model has {:?} in its name", args.filter.as_deref().unwrap_or_default());
+    eprintln!("loom: models explored: {}; {seconds:.1} s with the build", tally.ran);
     Ok(())
 }
 
@@ -67,14 +48,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 /// usual one would rebuild everything at each change from one to the other.
 pub(crate) fn under_loom(subcommand: &str) -> Command {
     let mut command = cargo();
-    command
-        .arg(subcommand)
-        .args(PACKAGES.iter().flat_map(|package| ["-p", package]));
+    command.arg(subcommand).args(PACKAGES.iter().flat_map(|package| ["-p", package]));
     command.arg("--target-dir").arg(target_dir("loom"));
-    let (name, flags) = rustflags(
-        env::var("CARGO_ENCODED_RUSTFLAGS").ok(),
-        env::var("RUSTFLAGS").ok(),
-    );
+    let (name, flags) = rustflags(env::var("CARGO_ENCODED_RUSTFLAGS").ok(), env::var("RUSTFLAGS").ok());
     command.env(name, flags);
     command
 }
@@ -85,24 +61,14 @@ fn rustflags(encoded: Option<String>, plain: Option<String>) -> (&'static str, S
         Some(flags) => ("CARGO_ENCODED_RUSTFLAGS", flags, "\u{1f}"),
         None => ("RUSTFLAGS", plain.unwrap_or_default(), " "),
     };
-    let own = if flags.is_empty() {
-        flags
-    } else {
-        flags + separator
-    };
+    let own = if flags.is_empty() { flags } else { flags + separator };
     (name, format!("{own}--cfg{separator}loom"))
 }
 
 /// Runs the tests with their output passed on as it comes, and counts them.
 fn watch(command: &mut Command) -> Result<(bool, Tally)> {
-    let mut child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| cannot_start(command))?;
-    let output = child
-        .stdout
-        .take()
-        .context("the tests' output is missing")?;
+    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| cannot_start(command))?;
+    let output = child.stdout.take().context("the tests' output is missing")?;
     let mut tally = Tally::default();
     let spinner = spinner("Exploring");
     for line in BufReader::new(output).lines() {
@@ -126,16 +92,10 @@ mod tests {
     fn the_users_own_flags_stay() {
         let some = |flags: &str| Some(flags.to_owned());
         assert_eq!(rustflags(None, None), ("RUSTFLAGS", "--cfg loom".into()));
-        assert_eq!(
-            rustflags(None, some("-Cdebuginfo=2")),
-            ("RUSTFLAGS", "-Cdebuginfo=2 --cfg loom".into())
-        );
+        assert_eq!(rustflags(None, some("-Cdebuginfo=2")), ("RUSTFLAGS", "-Cdebuginfo=2 --cfg loom".into()));
         assert_eq!(
             rustflags(some("-C\u{1f}opt-level=3"), some("ignored")),
-            (
-                "CARGO_ENCODED_RUSTFLAGS",
-                "-C\u{1f}opt-level=3\u{1f}--cfg\u{1f}loom".into()
-            )
+            ("CARGO_ENCODED_RUSTFLAGS", "-C\u{1f}opt-level=3\u{1f}--cfg\u{1f}loom".into())
         );
     }
 }

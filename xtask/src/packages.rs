@@ -67,12 +67,7 @@ pub(crate) const PACKAGES: &[Package] = &[
         needed_for: "making test streams",
         probe: Probe::Program("ffmpeg"),
     },
-    Package {
-        debian: "valgrind",
-        group: Group::Tools,
-        needed_for: "memory checks",
-        probe: Probe::Program("valgrind"),
-    },
+    Package { debian: "valgrind", group: Group::Tools, needed_for: "memory checks", probe: Probe::Program("valgrind") },
     Package {
         debian: "strace",
         group: Group::Tools,

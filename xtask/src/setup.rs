@@ -41,16 +41,10 @@ pub(crate) fn ensure(groups: &[Group]) -> Result<()> {
 }
 
 fn missing(groups: &[Group]) -> Vec<&'static Package> {
-    let wanted: Vec<&Package> = PACKAGES
-        .iter()
-        .filter(|package| groups.contains(&package.group))
-        .collect();
+    let wanted: Vec<&Package> = PACKAGES.iter().filter(|package| groups.contains(&package.group)).collect();
     let installed = dpkg::installed(&names(&wanted));
     // FFmpeg may also have been built by hand: what dpkg doesn't know gets a look of its own.
-    wanted
-        .into_iter()
-        .filter(|package| !installed.contains(package.debian) && !package.probe.finds_it())
-        .collect()
+    wanted.into_iter().filter(|package| !installed.contains(package.debian) && !package.probe.finds_it()).collect()
 }
 
 fn names(packages: &[&'static Package]) -> Vec<&'static str> {
@@ -58,9 +52,7 @@ fn names(packages: &[&'static Package]) -> Vec<&'static str> {
 }
 
 fn list(packages: &[&Package]) -> String {
-    let lines: Vec<_> = packages
-        .iter()
-        .map(|package| format!("  {:<16} {}", package.debian, package.needed_for))
-        .collect();
+    let lines: Vec<_> =
+        packages.iter().map(|package| format!("  {:<16} {}", package.debian, package.needed_for)).collect();
     lines.join("\n")
 }

@@ -33,9 +33,7 @@ impl Way {
         } else if succeeds(Command::new("sudo").args(["-n", "true"])) {
             Way::Sudo
         } else {
-            Way::ByHand {
-                sudo: on_path("sudo"),
-            }
+            Way::ByHand { sudo: on_path("sudo") }
         }
     }
 }
@@ -51,13 +49,7 @@ pub(super) fn install(missing: &[&'static Package]) -> Result<()> {
     if let Err(error) = quietly("Asking apt what there is", &mut apt_get(way, &["update"])) {
         eprintln!("warning: {error:#}; going on with what apt knows");
     }
-    let install = [
-        "install",
-        "--yes",
-        "--no-install-recommends",
-        "-o",
-        "DPkg::Lock::Timeout=120",
-    ];
+    let install = ["install", "--yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"];
     let mut install = apt_get(way, &install);
     install.args(&names);
     eprintln!("Installing them with apt-get");
@@ -72,13 +64,13 @@ fn refusal(way: Way, names: &[&str]) -> Option<String> {
     let script = format!("apt-get update && apt-get install --yes --no-install-recommends {names}");
     match way {
         Way::Root | Way::Sudo => None,
-        Way::ByHand { sudo: true } => Some(format!(
-            "to install these takes root; run this, then try again: sudo sh -c '{script}'"
-        )),
+        Way::ByHand { sudo: true } => {
+            Some(format!("to install these takes root; run this, then try again: sudo sh -c '{script}'"))
+        }
         // A login shell: the PATH of others lacks the sbin folders that dpkg needs.
-        Way::ByHand { sudo: false } => Some(format!(
-            "to install these takes root; run this, then try again: su - -c '{script}'"
-        )),
+        Way::ByHand { sudo: false } => {
+            Some(format!("to install these takes root; run this, then try again: su - -c '{script}'"))
+        }
         Way::NoApt => Some(format!(
             "there is no apt-get here; install what this system has in place of Debian's {names}, then try again"
         )),
@@ -86,26 +78,16 @@ fn refusal(way: Way, names: &[&str]) -> Option<String> {
 }
 
 fn apt_get(way: Way, arguments: &[&str]) -> Command {
-    let mut command = if way == Way::Sudo {
-        Command::new("sudo")
-    } else {
-        Command::new("env")
-    };
+    let mut command = if way == Way::Sudo { Command::new("sudo") } else { Command::new("env") };
     if way == Way::Sudo {
         command.args(["-n", "env"]);
     }
-    command
-        .arg("DEBIAN_FRONTEND=noninteractive")
-        .arg("apt-get")
-        .args(arguments);
+    command.arg("DEBIAN_FRONTEND=noninteractive").arg("apt-get").args(arguments);
     command
 }
 
 fn is_root() -> bool {
-    Command::new("id")
-        .arg("-u")
-        .output()
-        .is_ok_and(|output| output.stdout == b"0\n")
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
 }
 
 fn succeeds(command: &mut Command) -> bool {
@@ -128,10 +110,7 @@ mod tests {
     fn root_and_sudo_install() {
         assert_eq!(refusal(Way::Root, NAMES), None);
         assert_eq!(refusal(Way::Sudo, NAMES), None);
-        assert_eq!(
-            shown(&apt_get(Way::Root, &["update"])),
-            "env DEBIAN_FRONTEND=noninteractive apt-get update"
-        );
+        assert_eq!(shown(&apt_get(Way::Root, &["update"])), "env DEBIAN_FRONTEND=noninteractive apt-get update");
         assert_eq!(
             shown(&apt_get(Way::Sudo, &["update"])),
             "sudo -n env DEBIAN_FRONTEND=noninteractive apt-get update"
@@ -140,17 +119,12 @@ mod tests {
 
     #[test]
     fn others_are_told_one_command() {
-        let script =
-            "'apt-get update && apt-get install --yes --no-install-recommends strace valgrind'";
+        let script = "'apt-get update && apt-get install --yes --no-install-recommends strace valgrind'";
         for (sudo, prefix) in [(true, "sudo sh -c "), (false, "su - -c ")] {
             let line = refusal(Way::ByHand { sudo }, NAMES).unwrap();
             assert!(line.ends_with(&format!(": {prefix}{script}")), "{line}");
             assert_eq!(line.lines().count(), 1);
         }
-        assert!(
-            refusal(Way::NoApt, NAMES)
-                .unwrap()
-                .contains("strace valgrind")
-        );
+        assert!(refusal(Way::NoApt, NAMES).unwrap().contains("strace valgrind"));
     }
 }

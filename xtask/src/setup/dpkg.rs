@@ -7,11 +7,7 @@ use std::process::Command;
 pub(super) fn installed(names: &[&str]) -> BTreeSet<String> {
     // It exits with 1 when it doesn't know one of the names, and still lists the others.
     Command::new("dpkg-query")
-        .args([
-            "--show",
-            "--showformat",
-            "${Package} ${db:Status-Abbrev}\\n",
-        ])
+        .args(["--show", "--showformat", "${Package} ${db:Status-Abbrev}\\n"])
         .args(names)
         .output()
         .map(|output| parse(&String::from_utf8_lossy(&output.stdout)))
@@ -34,10 +30,8 @@ mod tests {
 
     #[test]
     fn only_what_is_installed_counts() {
-        let output = "strace ii \nvalgrind rc \nffmpeg un \nlibclang-dev hi \nlibavutil-dev iU \nlibavcodec-dev iHR\n\n";
-        assert_eq!(
-            parse(output).into_iter().collect::<Vec<_>>(),
-            ["libclang-dev", "strace"]
-        );
+        let output =
+            "strace ii \nvalgrind rc \nffmpeg un \nlibclang-dev hi \nlibavutil-dev iU \nlibavcodec-dev iHR\n\n";
+        assert_eq!(parse(output).into_iter().collect::<Vec<_>>(), ["libclang-dev", "strace"]);
     }
 }

@@ -49,27 +49,21 @@ fn libclang(root: &Path) -> bool {
     homes.push(lib);
 
     let library = |home: &PathBuf| children(home).iter().any(|file| is_libclang(file));
-    let headers = |home: &PathBuf| {
-        children(&home.join("clang"))
-            .iter()
-            .any(|version| version.join("include/stddef.h").is_file())
-    };
+    let headers =
+        |home: &PathBuf| children(&home.join("clang")).iter().any(|version| version.join("include/stddef.h").is_file());
     homes.iter().any(library) && homes.iter().any(headers)
 }
 
 /// `libclang.so`, `libclang.so.14` or `libclang-14.so.1`, but not `libclang-cpp.so.14`.
 fn is_libclang(file: &Path) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let versioned =
-        |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit()) && rest.contains(".so");
+    let versioned = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit()) && rest.contains(".so");
     name.starts_with("libclang.so") || name.strip_prefix("libclang-").is_some_and(versioned)
 }
 
 fn children(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten();
-    entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect()
+    entries.filter_map(|entry| Some(entry.ok()?.path())).collect()
 }
 
 #[cfg(test)]
@@ -96,12 +90,8 @@ mod tests {
     #[test]
     fn the_other_clang_libraries_do_not_count() {
         assert!(is_libclang(Path::new("usr/lib/libclang.so")));
-        assert!(is_libclang(Path::new(
-            "usr/lib/x86_64-linux-gnu/libclang-14.so.1"
-        )));
-        assert!(!is_libclang(Path::new(
-            "usr/lib/x86_64-linux-gnu/libclang-cpp.so.14"
-        )));
+        assert!(is_libclang(Path::new("usr/lib/x86_64-linux-gnu/libclang-14.so.1")));
+        assert!(!is_libclang(Path::new("usr/lib/x86_64-linux-gnu/libclang-cpp.so.14")));
         assert!(!is_libclang(Path::new("usr/lib/libclangAST.a")));
     }
 
