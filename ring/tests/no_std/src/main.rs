@@ -68,7 +68,4 @@ unsafe impl GlobalAlloc for Bump {
 }
 
 #[global_allocator]
-static HEAP: Bump = Bump {
-    used: AtomicUsize::new(0),
-    heap: UnsafeCell::new([0; HEAP_BYTES]),
-};
+static HEAP: Bump = Bump { used: AtomicUsize::new(0), heap: UnsafeCell::new([0; HEAP_BYTES]) };
