@@ -106,7 +106,7 @@ impl Screen {
 
     fn show(&mut self, lines: Vec<String>, passed: f64) {
         while self.lines.len() < lines.len() {
-            let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let style = ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
             self.lines.push(self.all.insert_before(&self.bar, ProgressBar::no_length().with_style(style)));
         }
         for (line, text) in self.lines.iter().zip(lines) {
