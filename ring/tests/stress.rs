@@ -1,0 +1,296 @@
+//! One writer at full speed and readers of every kind, on threads, with pixels of which each byte says which frame it
+//! is of. For as long as `VAS_STRESS_SECONDS` says; without it, a few seconds.
+//!
+//! Made to run under ThreadSanitizer as well.
+#![cfg(not(loom))]
+
+#[path = "common/mod.rs"]
+mod common;
+
+use std::env;
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use common::{assert_whole, entry, fill, ring_from};
+use vas_ring::{DropCause, Lease, ReadError, Reader, ReaderStats, Ring, RingSpec, Writer};
+
+/// Long enough for each kind of reader to meet what it is there for.
+const USUAL_SECONDS: f64 = 1.2;
+/// Ids start here, so that they wrap on the way.
+const FIRST: u64 = u64::MAX - 1000;
+/// Readers that are there from the first frame to the last, and as many places for those that come and go.
+const STAYING: usize = 6;
+const PASSING: usize = 2;
+
+fn duration() -> Duration {
+    let seconds = env::var("VAS_STRESS_SECONDS").map(|text| text.parse().expect("VAS_STRESS_SECONDS is a number"));
+    Duration::from_secs_f64(seconds.unwrap_or(USUAL_SECONDS))
+}
+
+/// Numbers that look random (xorshift64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % n
+    }
+}
+
+/// A reader that checks that what it gets is whole, in order, and accounted for.
+struct Checked {
+    reader: Reader,
+    next_id: u64,
+}
+
+impl Checked {
+    fn new(reader: Reader) -> Self {
+        Self { next_id: reader.first_frame_id(), reader }
+    }
+
+    fn take(&mut self, read: fn(&mut Reader) -> Result<Option<Lease>, ReadError>) -> Result<Option<Lease>, ReadError> {
+        let lease = read(&mut self.reader)?;
+        if let Some(lease) = &lease {
+            assert_whole(lease);
+            let passed = lease.frame_id.wrapping_sub(self.next_id);
+            assert_eq!(passed, lease.missed().total(), "frame {}, {} expected", lease.frame_id, self.next_id);
+            self.next_id = lease.frame_id.wrapping_add(1);
+        }
+        Ok(lease)
+    }
+}
+
+/// What the threads share.
+#[derive(Clone)]
+struct Stage {
+    ring: Ring,
+    /// Set when no further writer takes the seat: a ring that is closed after that stays so.
+    last_writer: Arc<AtomicBool>,
+}
+
+impl Stage {
+    /// Reads until the end, lets `keep` do with each frame what this kind of reader does, and checks the sums.
+    fn follow(
+        &self,
+        name: &'static str,
+        read: fn(&mut Reader) -> Result<Option<Lease>, ReadError>,
+        mut keep: impl FnMut(Result<Lease, usize>) + Send + 'static,
+    ) -> JoinHandle<(&'static str, ReaderStats)> {
+        let (stage, mut it) = (self.clone(), Checked::new(self.ring.subscribe().unwrap()));
+        thread::spawn(move || {
+            loop {
+                let last_writer = stage.last_writer.load(SeqCst);
+                match it.take(read) {
+                    Ok(Some(lease)) => keep(Ok(lease)),
+                    Err(ReadError::Budget { budget }) => keep(Err(budget)),
+                    Err(ReadError::Closed) if last_writer => break,
+                    Ok(None) | Err(_) => thread::yield_now(),
+                }
+            }
+            let stats = it.reader.stats();
+            let offered = stage.ring.stats().next_frame_id.wrapping_sub(stats.first_frame_id);
+            assert_eq!(stats.seen + stats.missed.total(), offered, "{name}: {stats:?}");
+            (name, stats)
+        })
+    }
+
+    /// Subscribes, reads a little and leaves, now with a lease and now without, again and again.
+    fn come_and_go(&self, seed: u64) -> JoinHandle<(&'static str, ReaderStats)> {
+        let stage = self.clone();
+        thread::spawn(move || {
+            let mut dice = Dice(seed);
+            let mut sum = ReaderStats::default();
+            while !stage.last_writer.load(SeqCst) {
+                // The place of the one before may not be free yet.
+                let Ok(reader) = stage.ring.subscribe() else { continue };
+                let mut it = Checked::new(reader);
+                let mut held = Vec::new();
+                for _ in 0..dice.below(20) {
+                    let read = if dice.below(2) == 0 { Reader::latest } else { Reader::next };
+                    held.extend(it.take(read).ok().flatten());
+                    if dice.below(2) == 0 {
+                        held.pop();
+                    }
+                }
+                let stats = it.reader.stats();
+                assert_eq!(stats.leases, held.len());
+                sum.seen += stats.seen;
+                sum.missed += stats.missed;
+                drop(it);
+                held.iter().for_each(assert_whole);
+            }
+            ("comes and goes", sum)
+        })
+    }
+
+    /// Looks at the statistics all the time.
+    fn watch(&self) -> JoinHandle<u64> {
+        let stage = self.clone();
+        thread::spawn(move || {
+            let (mut looks, mut offered) = (0, 0);
+            while !stage.last_writer.load(SeqCst) {
+                let stats = stage.ring.stats();
+                assert!(stats.offered() >= offered, "fewer offered than before");
+                offered = stats.offered();
+                let spec = stage.ring.spec();
+                for reader in stage.ring.readers() {
+                    assert!(reader.leases <= spec.budget() && reader.reader < spec.readers(), "{reader:?}");
+                }
+                assert!(stats.readers + stats.leaving <= spec.readers());
+                looks += 1;
+                thread::yield_now();
+            }
+            looks
+        })
+    }
+
+    /// Offers frames until the time is up; most are published.
+    fn write(&self, mut writer: Writer, until: Instant, dice: &mut Dice) -> Writer {
+        while Instant::now() < until {
+            // The clock is dear beside a small frame.
+            for _ in 0..32 {
+                match dice.below(100) {
+                    0 => _ = writer.skip(DropCause::Malformed),
+                    1 => drop(writer.claim().expect("the writer was refused")),
+                    2 => thread::yield_now(),
+                    _ => publish(&mut writer),
+                }
+            }
+            // Every frame before may be dropped: the reader that saw the ring closed must see that it was open since.
+            publish(&mut writer);
+        }
+        writer
+    }
+}
+
+fn publish(writer: &mut Writer) {
+    let bytes = writer.slot_bytes();
+    let mut claim = writer.claim().expect("the writer was refused");
+    let id = claim.frame_id();
+    fill(claim.pixels_mut(), id);
+    claim.publish(&entry(id, bytes, id));
+}
+
+/// All kinds of readers at a ring of this depth and frame size.
+fn stress(depth: usize, frame_bytes: usize) {
+    const BUDGET: usize = 3;
+    let spec = RingSpec::new(depth, STAYING + PASSING, BUDGET, frame_bytes).unwrap();
+    let (ring, mut writer) = ring_from(spec, FIRST);
+    let stage = Stage { ring, last_writer: Arc::default() };
+
+    // Frames are given back on yet another thread.
+    let (pass, passed) = mpsc::sync_channel::<Lease>(BUDGET);
+    let elsewhere = thread::spawn(move || passed.iter().map(|lease| assert_whole(&lease)).count());
+
+    let mut held = Vec::new();
+    let mut leaked = 0;
+    let readers = vec![
+        stage.follow("brisk", Reader::latest, |lease| drop(lease.unwrap())),
+        stage.follow("one by one", Reader::next, |lease| drop(lease.unwrap())),
+        stage.follow("slow", Reader::latest, |lease| {
+            thread::sleep(Duration::from_millis(2));
+            assert_whole(&lease.unwrap());
+        }),
+        stage.follow("holds on", Reader::next, move |lease| match lease {
+            Ok(lease) => held.push(lease),
+            Err(budget) => {
+                assert_eq!(held.len(), budget);
+                thread::sleep(Duration::from_millis(5));
+                held.iter().for_each(assert_whole);
+                held.clear();
+            }
+        }),
+        stage.follow("leaks", Reader::latest, move |lease| {
+            let lease = lease.expect("the leaked ones leave one");
+            if leaked < BUDGET - 1 {
+                leaked += 1;
+                mem::forget(lease);
+            }
+        }),
+        stage.follow("passes on", Reader::next, move |lease| match lease {
+            Ok(lease) => pass.send(lease).unwrap(),
+            Err(_) => thread::yield_now(),
+        }),
+        stage.come_and_go(7),
+        stage.come_and_go(11),
+    ];
+    assert_eq!(readers.len(), STAYING + PASSING);
+    let watch = stage.watch();
+
+    let mut dice = Dice(13);
+    // The seat changes hands a few times.
+    let start = Instant::now();
+    for part in 1..=5 {
+        writer = stage.write(writer, start + duration() * part / 5, &mut dice);
+        if part < 5 {
+            drop(writer);
+            writer = stage.ring.writer().expect("the seat is free");
+        }
+    }
+    publish(&mut writer);
+    stage.last_writer.store(true, SeqCst);
+    drop(writer);
+
+    let all = readers.into_iter().map(|reader| reader.join().unwrap()).collect::<Vec<_>>();
+    let (given_back, looks) = (elsewhere.join().unwrap(), watch.join().unwrap());
+    let stats = stage.ring.stats();
+    println!("depth {depth}, {frame_bytes} bytes: {} published, {} dropped", stats.published, stats.dropped.total());
+    for (name, stats) in &all {
+        println!("  {name}: {} whole, {:?}, {} refusals", stats.seen, stats.missed, stats.refusals);
+    }
+    println!("  given back elsewhere: {given_back}; looks at the statistics: {looks}");
+
+    assert_eq!(stats.dropped.get(DropCause::Refused), 0);
+    assert!(stats.dropped.get(DropCause::Malformed) > 0 && stats.dropped.get(DropCause::Abandoned) > 0);
+    assert!(all.iter().all(|(_, stats)| stats.seen > 10), "some reader saw next to nothing");
+    assert!(all[3].1.refusals > 0 && all[3].1.missed.refused > 0, "nobody was refused");
+    assert_eq!(all[4].1.leases, BUDGET - 1, "the leaked ones");
+    assert!(all.iter().map(|(_, stats)| stats.missed.overwritten).sum::<u64>() > 0, "nobody was overwritten");
+    assert!(looks > 10 && given_back as u64 == all[5].1.seen);
+}
+
+/// Readers that hold all they may all the time, and give one lease back only to take the next: no slot is to spare.
+#[test]
+fn hoarders() {
+    const BUDGET: usize = 2;
+    let (ring, mut writer) = ring_from(RingSpec::new(1, 3, BUDGET, 64).unwrap(), FIRST);
+    let stage = Stage { ring, last_writer: Arc::default() };
+    let readers = [17, 19, 23].map(|seed| {
+        let (mut held, mut dice) = (Vec::with_capacity(BUDGET), Dice(seed));
+        stage.follow("hoards", Reader::latest, move |lease| {
+            // Either may be given back first.
+            if held.len() == BUDGET {
+                assert_whole(&held.swap_remove(dice.below(BUDGET as u64) as usize));
+            }
+            held.extend(lease.ok());
+        })
+    });
+    writer = stage.write(writer, Instant::now() + duration(), &mut Dice(29));
+    stage.last_writer.store(true, SeqCst);
+    drop(writer);
+    let all = readers.map(|reader| reader.join().unwrap().1);
+    let stats = stage.ring.stats();
+    println!("{} published, {} dropped", stats.published, stats.dropped.total());
+    println!("  whole: {:?}", all.map(|reader| reader.seen));
+    println!("  refusals: {:?}", all.map(|reader| reader.refusals));
+    assert_eq!(stats.dropped.get(DropCause::Refused), 0);
+    assert!(all.iter().all(|reader| reader.refusals > 10 && reader.seen > 10));
+}
+
+/// Small frames: the writer laps readers between any two of their steps.
+#[test]
+fn small_frames() {
+    stress(1, 64);
+}
+
+/// Frames of 160x90 in 4:2:0: it takes a while to write one, and to read one.
+#[test]
+fn pictures() {
+    stress(4, 160 * 90 * 3 / 2);
+}
