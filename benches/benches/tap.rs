@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput};
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::frame::Video;
-use vas_ring::{HeapMemory, Identity, PixelMemory, Reader, Ring, RingSpec, Writer};
-use vas_tap::{CopyMode, Offer, Tap, stream_spec};
+use vas_ring::{CopyMode, HeapMemory, Identity, PixelMemory, Reader, Ring, RingSpec, Writer};
+use vas_tap::{Offer, Tap, stream_spec};
 
 /// Frames that stay readable. One more slot takes turns with theirs.
 const DEPTH: usize = 4;
@@ -220,7 +220,7 @@ fn with_reader_on_another_core<T>(reader: Reader, body: impl FnOnce(&dyn Fn(u64)
 /// Medians of one picture: raw copies, offers that nobody reads, offers that a reader on another core reads.
 fn row(name: &str, format: Pixel, width: u32, height: u32) {
     let turns = if height > 1500 { 8 } else { 24 };
-    let modes = [CopyMode::Auto, CopyMode::Cached, CopyMode::Streaming];
+    let modes = CopyMode::ALL;
 
     let mut stages = modes.map(|mode| Stage::new(format, width, height, mode));
     let mut readers = stages.each_ref().map(|stage| stage.ring.subscribe().unwrap());

@@ -82,10 +82,11 @@ mod writer;
 pub use clock::monotonic_ns;
 pub use export::{FrameExport, StartError, SubscribeError};
 pub use reader::{Counts, Reader};
-pub use settings::{CopyMode, HugePages, PREFIX, Settings, SettingsError};
+pub use settings::{HugePages, PREFIX, Settings, SettingsError};
 pub use stats::{CameraState, CameraStats, ExportStats, ReaderStats, RetiredStats, SuspendReason};
 pub use vas_ring::{
-    CameraId, Claim, DropCause, Dropped, FrameEntry, FrameSink, Lease, Missed, PlaneView, ReadError, StreamSpec,
+    CameraId, Claim, CopyMode, DropCause, Dropped, FrameEntry, FrameSink, Lease, Missed, PlaneView, ReadError,
+    StreamSpec,
 };
 pub use writer::CameraWriter;
 

@@ -110,7 +110,7 @@ impl Registry {
         match result {
             Ok(memory) => {
                 let (writer, end) = camera.start(id, spec, memory);
-                Ok(CameraWriter::new(writer, end))
+                Ok(CameraWriter::new(writer, end, self.settings.copy))
             }
             Err(error) => {
                 if camera.starts == 0 {

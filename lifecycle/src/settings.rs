@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use vas_ring::{MAX_BUDGET, MAX_DEPTH, MAX_READERS};
+use vas_ring::{CopyMode, MAX_BUDGET, MAX_DEPTH, MAX_READERS};
 
 /// What every variable's name starts with.
 pub const PREFIX: &str = "AI_FRAME_EXPORT_";
@@ -127,35 +127,6 @@ pub enum HugePages {
     Off,
 }
 
-/// How pixels are copied into the ring: for the tap, which lifecycle does not know.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CopyMode {
-    /// The tap chooses for each frame.
-    #[default]
-    Auto,
-    /// An ordinary copy, through the caches.
-    Cached,
-    /// A copy that bypasses the caches, where the processor has one.
-    Streaming,
-}
-
-impl CopyMode {
-    /// As it is written in the environment.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Cached => "cached",
-            Self::Streaming => "streaming",
-        }
-    }
-}
-
-impl fmt::Display for CopyMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
 /// The variables as they are given, by their lower-case names without prefix. Nothing is judged here, since envy stops
 /// at the first error and says neither the variable's name nor what is accepted.
 struct Given(BTreeMap<String, String>);
@@ -190,7 +161,7 @@ impl Given {
         let default = Settings::default();
         let flags = &[("true", true), ("false", false)];
         let pages = &[("auto", HugePages::Auto), ("off", HugePages::Off)];
-        let copies = &[CopyMode::Auto, CopyMode::Cached, CopyMode::Streaming].map(|mode| (mode.as_str(), mode));
+        let copies = &CopyMode::ALL.map(|mode| (mode.name(), mode));
 
         let enabled = self.read(ENABLED, false, one_of(flags), &mut problems);
         let settings = Settings {

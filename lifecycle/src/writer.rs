@@ -3,7 +3,7 @@
 use std::fmt;
 use std::mem;
 
-use vas_ring::{Claim, DropCause, FrameSink, MAX_FRAME_BYTES, Writer};
+use vas_ring::{Claim, CopyMode, DropCause, FrameSink, MAX_FRAME_BYTES, Writer};
 
 use crate::handover::WriterEnd;
 
@@ -31,17 +31,25 @@ use crate::handover::WriterEnd;
 /// ```
 pub struct CameraWriter {
     live: Option<Live>,
+    copy: CopyMode,
+}
+
+impl Default for CameraWriter {
+    /// [`off`](Self::off).
+    fn default() -> Self {
+        Self::off()
+    }
 }
 
 impl CameraWriter {
     /// A writer that does nothing: what there is while export is off, and what a camera goes on with whose export
     /// could not start.
     pub const fn off() -> Self {
-        Self { live: None }
+        Self { live: None, copy: CopyMode::Auto }
     }
 
-    pub(crate) fn new(ring: Writer, end: WriterEnd<Writer>) -> Self {
-        Self { live: Some(Live { ring, end, away: false, asked: 0 }) }
+    pub(crate) fn new(ring: Writer, end: WriterEnd<Writer>, copy: CopyMode) -> Self {
+        Self { live: Some(Live { ring, end, away: false, asked: 0 }), copy }
     }
 }
 
@@ -49,6 +57,10 @@ impl FrameSink for CameraWriter {
     #[inline]
     fn is_off(&self) -> bool {
         self.live.is_none()
+    }
+
+    fn copy_mode(&self) -> CopyMode {
+        self.copy
     }
 
     #[inline]

@@ -72,7 +72,7 @@ pub use memory::{HeapMemory, PixelMemory};
 pub use plane::{PlaneView, SampleError};
 pub use reader::{ReadError, Reader};
 pub use ring::{Identity, Ring, RingError, SubscribeError};
-pub use sink::{FrameSink, StreamSpec};
+pub use sink::{CopyMode, FrameSink, StreamSpec};
 pub use spec::{MAX_BUDGET, MAX_DEPTH, MAX_FRAME_BYTES, MAX_READERS, RingSpec, SpecError};
 pub use stats::{DropCause, Dropped, Missed, ReaderStats, RingStats};
 pub use writer::{Claim, ClaimError, Writer};

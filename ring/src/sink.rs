@@ -1,5 +1,7 @@
 //! What a tap writes to: a ring's writer itself, or something that chooses the ring.
 
+use core::fmt;
+
 use crate::{Claim, DropCause, Writer};
 
 /// Takes the frames of one camera, one after the other, on the thread that decodes them.
@@ -9,6 +11,11 @@ use crate::{Claim, DropCause, Writer};
 pub trait FrameSink {
     /// Whether export is off: then nothing else is asked, and frames are not counted.
     fn is_off(&self) -> bool;
+
+    /// How pixels are to be copied into the ring. Asked once, when the tap is made.
+    fn copy_mode(&self) -> CopyMode {
+        CopyMode::Auto
+    }
 
     /// Whether anyone wants frames now.
     fn has_readers(&self) -> bool;
@@ -60,4 +67,36 @@ pub struct StreamSpec {
     pub height: u32,
     /// Bytes that a frame takes in a slot, with its planes on 64-byte boundaries.
     pub frame_bytes: usize,
+}
+
+/// How pixels are copied into a ring.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum CopyMode {
+    /// Whichever the tap takes to be faster, chosen for each frame.
+    #[default]
+    Auto,
+    /// Ordinary stores, through the cache.
+    Cached,
+    /// Stores that bypass the cache, on processors that have them: x86-64. Ordinary ones on others.
+    Streaming,
+}
+
+impl CopyMode {
+    /// All modes.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Cached, Self::Streaming];
+
+    /// As it is written in settings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Cached => "cached",
+            Self::Streaming => "streaming",
+        }
+    }
+}
+
+impl fmt::Display for CopyMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
 }

@@ -59,7 +59,7 @@ impl Checked {
         if let Some(lease) = &lease {
             assert_whole(lease);
             let passed = lease.frame_id.wrapping_sub(self.next_id);
-            assert_eq!(passed, lease.missed().total(), "frame {}, {} expected", lease.frame_id, self.next_id);
+            assert_eq!(passed, self.reader.missed().total(), "frame {}, {} expected", lease.frame_id, self.next_id);
             self.next_id = lease.frame_id.wrapping_add(1);
         }
         Ok(lease)

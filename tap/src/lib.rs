@@ -43,6 +43,6 @@ mod plan;
 mod spec;
 mod tap;
 
-pub use copy::{CopyMode, CopyModeError};
 pub use spec::{StreamSpecError, stream_spec, stream_spec_of};
 pub use tap::{Offer, Tap};
+pub use vas_ring::CopyMode;

@@ -4,9 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ffmpeg_next::ffi::AVFrame;
 use ffmpeg_next::frame::Video;
-use vas_ring::{DropCause, FrameSink, Rational};
+use vas_ring::{CopyMode, DropCause, FrameSink, Rational};
 
-use crate::copy::{Copier, CopyMode};
+use crate::copy::Copier;
 use crate::plan::{Plan, Shape};
 use crate::{bounds, clock, picture};
 
@@ -41,9 +41,10 @@ pub struct Tap<S> {
 }
 
 impl<S: FrameSink> Tap<S> {
-    /// A tap that writes to `sink`.
+    /// A tap that writes to `sink`, in the way that the sink asks for.
     pub fn new(sink: S) -> Self {
-        Self { sink, plan: None, time_base: Rational::default(), copier: Copier::new(CopyMode::Auto), broken: false }
+        let copier = Copier::new(sink.copy_mode());
+        Self { sink, plan: None, time_base: Rational::default(), copier, broken: false }
     }
 
     /// Says what the unit of the frames' presentation times is. Without it, entries carry 0/1: unknown.
@@ -55,7 +56,7 @@ impl<S: FrameSink> Tap<S> {
         self
     }
 
-    /// Copies in this way, instead of the one that is chosen for each frame.
+    /// Copies in this way, instead of the one that the sink asks for.
     #[must_use]
     pub fn with_copy(mut self, copy: CopyMode) -> Self {
         self.copier = Copier::new(copy);

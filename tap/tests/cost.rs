@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::frame::Video;
-use vas_ring::{DropCause, Reader, Writer};
-use vas_tap::{CopyMode, Offer, Tap, stream_spec};
+use vas_ring::{CopyMode, DropCause, Reader, Writer};
+use vas_tap::{Offer, Tap, stream_spec};
 
 struct Counting;
 
@@ -125,7 +125,7 @@ fn without_system_calls(this: impl FnOnce()) -> bool {
 fn nothing_but_the_copy() {
     let bytes = stream_spec(640, 360, 0).unwrap().frame_bytes;
     let (frames, empty) = (frames(), Video::empty());
-    for mode in [CopyMode::Auto, CopyMode::Cached, CopyMode::Streaming] {
+    for mode in CopyMode::ALL {
         let (ring, tap) = support::tap(bytes);
         let mut tap = tap.with_copy(mode);
         let mut reader = ring.subscribe().unwrap();

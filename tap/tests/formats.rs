@@ -13,8 +13,8 @@ use ffmpeg_next::ffi::{
 };
 use support::guarded::Guarded;
 use support::{Known, Random, RawFrame};
-use vas_ring::{DropCause, Lease, Reader, Writer};
-use vas_tap::{CopyMode, Offer, StreamSpecError, Tap, stream_spec};
+use vas_ring::{CopyMode, DropCause, Lease, Reader, Writer};
+use vas_tap::{Offer, StreamSpecError, Tap, stream_spec};
 
 const SIZES: [(u32, u32); 6] = [(1, 1), (2, 2), (17, 9), (161, 121), (319, 241), (1366, 768)];
 

@@ -9,8 +9,8 @@ use std::ptr;
 use ffmpeg_next::ffi::{AVFrame, av_buffer_create, av_buffer_unref, av_frame_get_buffer};
 use support::guarded::Guarded;
 use support::{Known, Random, RawFrame};
-use vas_ring::{Claim, DropCause, FrameSink, HeapMemory, Identity, Ring, RingSpec};
-use vas_tap::{CopyMode, Offer, StreamSpecError, Tap, stream_spec};
+use vas_ring::{Claim, CopyMode, DropCause, FrameSink, HeapMemory, Identity, Ring, RingSpec};
+use vas_tap::{Offer, StreamSpecError, Tap, stream_spec};
 
 const YUV420P: i32 = 0;
 
@@ -220,7 +220,7 @@ fn random_frames() {
         }
     }
     for (round, first) in (0..frames).step_by(1000).enumerate() {
-        let mode = [CopyMode::Auto, CopyMode::Cached, CopyMode::Streaming][round % 3];
+        let mode = CopyMode::ALL[round % 3];
         let mut tap = Tap::new(writer).with_copy(mode);
         for id in first..(first + 1000).min(frames) {
             // The same frame again now and then, for which the tap has a plan already.

@@ -9,8 +9,8 @@ use std::process::Command;
 use ffmpeg_next::ffi::{av_buffer_get_ref_count, av_frame_is_writable, av_md5_sum};
 use ffmpeg_next::frame::Video;
 use ffmpeg_next::{Dictionary, codec, format, media};
-use vas_ring::{ColorRange, DropCause, FrameEntry, FrameFlags, Lease};
-use vas_tap::{CopyMode, Offer, Tap, stream_spec, stream_spec_of};
+use vas_ring::{ColorRange, CopyMode, DropCause, FrameEntry, FrameFlags, Lease};
+use vas_tap::{Offer, Tap, stream_spec, stream_spec_of};
 
 /// Runs a command-line tool, which has to succeed. Returns what it printed.
 fn run(tool: &str, args: &[&str]) -> String {

@@ -52,10 +52,9 @@ impl Camera {
     #[rustfmt::skip] // Each line of frame export stays one line.
     fn play(&self, vas: &Vas, source: &mut Source, branches: &mut [Box<dyn Branch>]) -> Result<(), InputError> {
         #[cfg(feature = "export")] let stream = vas_tap::stream_spec_of(source.decoder()).inspect_err(|error| self.gauge.warn(error)).unwrap_or_default(); // frame export
-        #[cfg(feature = "export")] let copy = vas.export.settings().and_then(|settings| settings.copy.as_str().parse().ok()).unwrap_or_default(); // frame export
         #[cfg(feature = "export")] let started = vas.export.start_camera(self.name.parse().unwrap_or_default(), stream); // frame export
-        #[cfg(feature = "export")] let writer = started.inspect_err(|error| self.gauge.warn(error)).unwrap_or_else(|_| vas_lifecycle::CameraWriter::off()); // frame export
-        #[cfg(feature = "export")] let mut tap = vas_tap::Tap::new(writer).with_time_base(source.time_base()).with_copy(copy); // frame export
+        #[cfg(feature = "export")] let writer = started.inspect_err(|error| self.gauge.warn(error)).unwrap_or_default(); // frame export
+        #[cfg(feature = "export")] let mut tap = vas_tap::Tap::new(writer).with_time_base(source.time_base()); // frame export
         let mut frame = Video::empty();
         let mut passes = 0;
         while !vas.stop.is_set() {

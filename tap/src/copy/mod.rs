@@ -9,12 +9,9 @@
 //! not stay in this core's share of the cache until their slot's turn comes again. Hence the rule of
 //! [`CopyMode::Auto`]; `cargo bench -p vas-benches --bench tap` measures both kernels on either side of it.
 
-use std::error::Error;
-use std::fmt;
 use std::ptr;
-use std::str::FromStr;
 
-use vas_ring::Plane;
+use vas_ring::{CopyMode, Plane};
 
 use crate::plan::Source;
 
@@ -27,56 +24,6 @@ use streaming::Streaming;
 /// Measured on 32 MiB of third-level cache, shared with others: with 5 slots in turn an ordinary copy of 1.4 MB takes
 /// 0.6 to 1.0 of a streaming one's time, of 3.1 MB 1.0 to 1.4, of 8 MB and more 1.2 to 1.6.
 const LARGE: usize = 3_000_000;
-
-/// How pixels are copied into a slot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum CopyMode {
-    /// Whichever is likely to be faster, chosen for each frame: streaming when a reader had the slot's former frame
-    /// or the frame takes 3 MB or more, else cached.
-    #[default]
-    Auto,
-    /// Ordinary stores, through the cache.
-    Cached,
-    /// Stores that bypass the cache, on processors that have them: x86-64. Ordinary ones on others.
-    Streaming,
-}
-
-impl CopyMode {
-    /// The name that [`from_str`](Self::from_str) takes.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Cached => "cached",
-            Self::Streaming => "streaming",
-        }
-    }
-}
-
-impl fmt::Display for CopyMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for CopyMode {
-    type Err = CopyModeError;
-
-    fn from_str(name: &str) -> Result<Self, CopyModeError> {
-        [Self::Auto, Self::Cached, Self::Streaming].into_iter().find(|mode| mode.name() == name).ok_or(CopyModeError)
-    }
-}
-
-/// A name that is not one of a [`CopyMode`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CopyModeError;
-
-impl fmt::Display for CopyModeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a way of copying is one of auto, cached, streaming")
-    }
-}
-
-impl Error for CopyModeError {}
 
 /// Copies frames.
 #[derive(Clone, Copy, Debug)]
@@ -152,16 +99,6 @@ impl Kernel {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn modes_by_name() {
-        for mode in [CopyMode::Auto, CopyMode::Cached, CopyMode::Streaming] {
-            assert_eq!(mode.name().parse(), Ok(mode));
-        }
-        for name in ["", "Auto", "auto "] {
-            assert_eq!(name.parse::<CopyMode>(), Err(CopyModeError));
-        }
-    }
 
     #[cfg(target_arch = "x86_64")]
     #[test]
