@@ -9,12 +9,32 @@ use core::panic::PanicInfo;
 use core::ptr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-extern crate vas_ring as _;
+use vas_ring::{FrameEntry, HeapMemory, Identity, Lease, Ring, RingSpec};
+
+const FRAME: &[u8] = b"a frame without std";
 
 /// Uses the ring; false when it doesn't do what it should.
 fn use_ring() -> bool {
-    // Here goes: make a ring, publish a frame, lease it, compare its pixels.
-    true
+    borrow_frame().is_some_and(|lease| lease.frame_id == 7 && lease.pixels() == FRAME)
+}
+
+/// Gives up a frame, publishes ten, and borrows the first of those. The lease outlives the ring.
+fn borrow_frame() -> Option<Lease> {
+    let spec = RingSpec::new(2, 1, 1, FRAME.len()).ok()?;
+    let identity = Identity { first_frame_id: 6, ..Identity::default() };
+    let (ring, mut writer) = Ring::new(spec, identity, HeapMemory::for_spec(&spec)).ok()?;
+    let mut reader = ring.subscribe().ok()?;
+    drop(writer.claim().ok()?);
+    let mut lease = None;
+    for _ in 0..10 {
+        let mut claim = writer.claim().ok()?;
+        claim.pixels_mut().copy_from_slice(FRAME);
+        claim.publish(&FrameEntry { bytes: FRAME.len() as u32, ..FrameEntry::default() });
+        if lease.is_none() {
+            lease = reader.latest().ok()?;
+        }
+    }
+    lease
 }
 
 /// The C library's start-up code calls this; its exit status is what `use_ring` says.
