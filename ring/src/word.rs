@@ -163,12 +163,13 @@ impl Word {
     /// Reader, on its way out: makes its lease of the slot, if that is still out, say so when it is given back.
     /// Returns whether it was still out.
     pub(crate) fn orphan(&self, place: usize) -> bool {
-        // Ordering: Relaxed here and below, since atomicity alone decides who settles the lease: either this sees it
-        // gone, or `release` sees the bit. What the settling then needs is ordered by the place's count of orphans.
-        let mut before = self.0.load(Ordering::Relaxed);
+        // Ordering: Acquire here and on failure pairs with the Release of `release`: a lease that is seen to be back is
+        // settled here, so what was read under it comes before the place or the ring is given back.
+        let mut before = self.0.load(Ordering::Acquire);
         while before & lease_bit(place) != 0 {
-            // Ordering: see above.
-            match self.0.compare_exchange(before, before | orphan_bit(place), Ordering::Relaxed, Ordering::Relaxed) {
+            // Ordering: Relaxed on success, where atomicity alone decides: `release` sees the bit, and what the settling
+            // then needs is ordered by the place's count of orphans.
+            match self.0.compare_exchange(before, before | orphan_bit(place), Ordering::Relaxed, Ordering::Acquire) {
                 Ok(_) => return true,
                 Err(now) => before = now,
             }
