@@ -11,6 +11,7 @@ mod demo;
 mod libtest;
 mod loom;
 mod no_std;
+mod orderings;
 mod packages;
 mod process;
 mod progress;
@@ -32,6 +33,7 @@ enum Task {
     /// Run every test: the workspace's, the documentation's, and the loom models.
     Test,
     Loom(loom::Args),
+    Orderings(orderings::Args),
     /// Prove that vas-ring needs no std.
     NoStd,
     /// Run all that has to hold before a change goes in.
@@ -55,6 +57,7 @@ fn run(task: Task) -> Result<()> {
         Task::Demo(args) => demo::run(&args),
         Task::Test => test::test(),
         Task::Loom(args) => loom::run(&args),
+        Task::Orderings(args) => orderings::run(&args),
         Task::NoStd => no_std::no_std(),
         Task::Ci => ci::ci(),
     }

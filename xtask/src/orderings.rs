@@ -1,0 +1,150 @@
+//! `cargo xtask orderings`: whether the models would notice if the ring were wrong.
+//!
+//! Each memory ordering in `ring/src` is weakened, one at a time, and a number of mistakes are made on purpose; then
+//! the loom models run until one fails. A change that no model notices is an ordering without need, or a model that
+//! is missing.
+
+use std::io::{Write as _, stdout};
+use std::num::NonZero;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::process::root;
+use crate::progress::{spin, spinner};
+use lab::{Ending, Lab};
+use mutants::Mutant;
+use report::{Outcome, Trial};
+
+mod lab;
+mod mutants;
+mod report;
+
+/// Weaken each memory ordering of the ring, and see which loom model notices.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only the changes with this in their line of the table, such as `word.rs`, `claim` or `AcqRel`.
+    #[arg(long)]
+    filter: Option<String>,
+    /// List the changes, and do nothing.
+    #[arg(long)]
+    list: bool,
+    /// How many to try at once; as many as there are processors when not given.
+    #[arg(long)]
+    jobs: Option<NonZero<usize>>,
+    /// Seconds that one model may take with one change.
+    #[arg(long, default_value_t = 300)]
+    limit: u64,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let mut mutants = mutants::all(&root().join("ring/src"))?;
+    if let Some(filter) = &args.filter {
+        mutants.retain(|mutant| mutant.label().contains(filter));
+        ensure!(!mutants.is_empty(), "orderings: no change has {filter:?} in its line");
+    }
+    if args.list {
+        for mutant in &mutants {
+            writeln!(stdout(), "{}", mutant.label())?;
+        }
+        return Ok(());
+    }
+    let (start, limit) = (Instant::now(), Duration::from_secs(args.limit));
+    let jobs = args.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get).min(mutants.len());
+    let labs = (0..jobs).map(|job| Lab::new(&format!("copy-{job}"))).collect::<Result<Vec<_>>>()?;
+    let order = unchanged(&labs[0], limit)?;
+    let trials = try_all(&mutants, &labs, &order, limit)?;
+
+    let seconds = start.elapsed().as_secs_f64();
+    let path = report::write(&trials)?;
+    writeln!(stdout(), "{}", report::markdown(&trials))?;
+    let killed = trials.iter().filter(|trial| trial.is_killed()).count();
+    eprintln!("orderings: {killed} of {} changes killed, in {seconds:.0} s; see {}", trials.len(), path.display());
+    for trial in trials.iter().filter(|trial| !trial.is_killed()) {
+        eprintln!("orderings: not killed: {}", trial.mutant.label());
+    }
+    ensure!(
+        killed == trials.len(),
+        "orderings: {} of {} changes were not noticed: make the ordering Relaxed, with the reason, or add a model that \
+         shows what it is for",
+        trials.len() - killed,
+        trials.len()
+    );
+    Ok(())
+}
+
+/// The models on the sources as they are, which all have to pass. Returns them from quick to slow: the order in which a
+/// mutant meets them.
+fn unchanged(lab: &Lab, limit: Duration) -> Result<Vec<String>> {
+    let spinner = spinner("Running the models on the ring as it is");
+    spin(&spinner);
+    let models = lab.build(None)?;
+    let mut times = Vec::new();
+    for name in &models.names {
+        match models.run(name, limit)? {
+            (Ending::Passed, time) => times.push((time, name.clone())),
+            (Ending::Failed(why) | Ending::Undecided(why), _) => {
+                spinner.finish_and_clear();
+                bail!("orderings: the model {name} fails on the ring as it is: {why}");
+            }
+        }
+    }
+    spinner.finish_and_clear();
+    times.sort();
+    Ok(times.into_iter().map(|(_, name)| name).collect())
+}
+
+/// Tries each mutant, in as many labs at once as there are.
+fn try_all(mutants: &[Mutant], labs: &[Lab], order: &[String], limit: Duration) -> Result<Vec<Trial>> {
+    let style = ProgressStyle::with_template("{spinner} {pos}/{len} changes tried, {elapsed}: {wide_msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let progress = ProgressBar::new(mutants.len() as u64).with_style(style);
+    spin(&progress);
+    let (next, trials) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = |lab: &Lab| -> Result<()> {
+        while let Some((index, mutant)) = {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            mutants.get(index).map(|mutant| (index, mutant))
+        } {
+            progress.set_message(mutant.label());
+            let trial =
+                try_one(mutant, lab, order, limit).inspect_err(|_| next.store(mutants.len(), Ordering::Relaxed))?;
+            progress.suspend(|| eprintln!("{}: {}", mutant.label(), trial.outcome));
+            progress.inc(1);
+            trials.lock().unwrap_or_else(|poison| poison.into_inner()).push((index, trial));
+        }
+        Ok(())
+    };
+    let outcome: Result<()> = thread::scope(|scope| {
+        let workers: Vec<_> = labs.iter().map(|lab| scope.spawn(|| work(lab))).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| bail!("a worker panicked"))).collect()
+    });
+    progress.finish_and_clear();
+    outcome?;
+    let mut trials = trials.into_inner().unwrap_or_else(|poison| poison.into_inner());
+    trials.sort_by_key(|&(index, _)| index);
+    Ok(trials.into_iter().map(|(_, trial)| trial).collect())
+}
+
+fn try_one(mutant: &Mutant, lab: &Lab, order: &[String], limit: Duration) -> Result<Trial> {
+    let models = lab.build(Some(mutant))?;
+    let start = Instant::now();
+    let mut outcome = Outcome::Survived;
+    for name in order {
+        let (ending, time) = models.run(name, limit).context("cannot run a model")?;
+        match ending {
+            Ending::Passed => (),
+            Ending::Failed(why) => {
+                outcome = Outcome::Killed { model: name.clone(), why, time };
+                break;
+            }
+            // Another model may still decide it.
+            Ending::Undecided(why) => outcome = Outcome::Undecided { model: name.clone(), why },
+        }
+    }
+    Ok(Trial { mutant: mutant.clone(), outcome, time: start.elapsed() })
+}
