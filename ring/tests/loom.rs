@@ -45,10 +45,42 @@ fn three_readers() {
     });
 }
 
+/// The writer laps the reader and then comes back to the slot that the reader has looked into in vain.
+#[test]
+fn reader_is_lapped() {
+    Model::new("reader is lapped").publishes(4).bound(3).check(|stage| {
+        let it = stage.follower();
+        stage.publish(1);
+        stage.follow(it, |it| it.latest(1));
+    });
+}
+
 /// One after the other out of a history of two.
 #[test]
 fn next_of_two() {
     Model::new("next of two").depth(2).publishes(4).bound(4).check(|stage| stage.reader(|it| it.next(2)));
+}
+
+/// The newest two frames stay leasable, also while the writer fills the next.
+#[test]
+fn newest_stay() {
+    Model::new("newest stay").depth(2).check_writing(
+        |stage| {
+            let it = stage.follower();
+            stage.publish(3);
+            stage.follow(it, |mut it| {
+                match it.take(Reader::latest) {
+                    Ok(lease) => assert_whole(&lease.expect("a new frame")),
+                    Err(error) => assert_eq!(error, ReadError::Closed),
+                }
+                it
+            });
+        },
+        |stage| {
+            stage.publish(1);
+            drop(stage.writer.as_mut().unwrap().claim().unwrap());
+        },
+    );
 }
 
 /// A budget of two, each lease given back by another thread, while the reader goes on.
@@ -97,6 +129,61 @@ fn ticket_comes_back_elsewhere() {
             let elsewhere = thread::spawn(move || drop(lease));
             let it = it.latest(1);
             elsewhere.join().unwrap();
+            it
+        });
+    });
+}
+
+/// Two readers have the same frame: it stays until both have given it back.
+#[test]
+fn slot_is_shared() {
+    Model::new("slot is shared").readers(2).publishes(2).check(|stage| {
+        let (mut first, mut second) = (stage.follower(), stage.follower());
+        stage.publish(1);
+        let leases = [first.take_latest(), second.take_latest()];
+        for (it, lease) in [first, second].into_iter().zip(leases) {
+            stage.follow(it, move |it| {
+                lease.iter().for_each(assert_whole);
+                it
+            });
+        }
+    });
+}
+
+/// A reader that was lapped backs out of a slot that another reader leases, and takes nothing with it.
+#[test]
+fn lapped_beside_a_lease() {
+    Model::new("lapped beside a lease").readers(2).bound(2).check(|stage| {
+        let (lapped, mut other) = (stage.follower(), stage.follower());
+        stage.publish(1);
+        stage.follow(lapped, |it| it.latest(1));
+        // The second of these is in the slot of the first frame.
+        stage.publish(2);
+        let lease = other.take_latest().unwrap();
+        let id = lease.frame_id;
+        stage.publish(2);
+        assert_eq!(lease.frame_id, id, "a leased frame was overwritten");
+        drop(lease);
+        stage.follow(other, |it| it);
+    });
+}
+
+/// The writer waits for two slots, and gets back the one whose reader has nothing to do with the other: what was read
+/// there was read before it is overwritten.
+#[test]
+fn held_slot_comes_back() {
+    Model::new("held slot comes back").readers(2).publishes(1).check(|stage| {
+        let (mut first, mut second) = (stage.follower(), stage.follower());
+        stage.publish(1);
+        let lease = first.take_latest().unwrap();
+        // The second of these finds the slot leased, and shuts it.
+        stage.publish(2);
+        let kept = second.take_latest();
+        stage.publish(1);
+        stage.spare(thread::spawn(move || assert_whole(&lease)));
+        stage.follow(first, |it| it);
+        stage.follow(second, move |it| {
+            drop(kept);
             it
         });
     });
@@ -172,6 +259,59 @@ fn stop_while_leased() {
             stage.spare(thread::spawn(move || drop(it.into_reader())));
         },
         |stage| drop(stage.writer.take()),
+    );
+}
+
+/// The reader sees that the lease is back before it goes, and frees the ring: the lease has read by then.
+#[test]
+fn reader_frees_the_ring() {
+    Model::new("reader frees the ring").explore(|mut stage| {
+        let mut it = stage.follower();
+        stage.publish(1);
+        let lease = it.take_latest().unwrap();
+        stage.publish(1);
+        drop(stage);
+        thread::spawn(move || assert_whole(&lease));
+        // Over its budget until the lease is back.
+        drop(it.next(1).into_reader());
+    });
+}
+
+/// A place without leases is left on one thread and taken on another, which finds it as it was left.
+#[test]
+fn place_is_vacated() {
+    Model::new("place is vacated").check(|stage| {
+        let it = stage.follower();
+        let ring = stage.ring.clone();
+        stage.spare(thread::spawn(move || drop(it.into_reader())));
+        stage.spare(thread::spawn(move || drop(ring.subscribe())));
+    });
+}
+
+/// A reader and its lease go on two threads; whoever is last hands the place on as the other one left it.
+#[test]
+fn place_is_settled() {
+    Model::new("place is settled").check_writing(
+        |stage| {
+            let mut it = stage.follower();
+            stage.publish(1);
+            let lease = it.take_latest().unwrap();
+            stage.spare(thread::spawn(move || drop(lease)));
+            stage.spare(thread::spawn(move || drop(it.into_reader())));
+        },
+        |stage| drop(stage.ring.subscribe()),
+    );
+}
+
+/// A reader that learns of the end has learnt of every drop before it.
+#[test]
+fn end_counts_the_drops() {
+    Model::new("end counts the drops").check_writing(
+        |stage| stage.reader(|it| it.latest(1)),
+        |stage| {
+            stage.skip();
+            drop(stage.writer.take());
+        },
     );
 }
 

@@ -27,9 +27,10 @@ mod report;
 /// Weaken each memory ordering of the ring, and see which loom model notices.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only the changes with this in their line of the table, such as `word.rs`, `claim` or `AcqRel`.
+    /// Only the changes with this in their line of `--list`, such as `word.rs`, `claim` or `AcqRel`; may be given again
+    /// for more.
     #[arg(long)]
-    filter: Option<String>,
+    filter: Vec<String>,
     /// List the changes, and do nothing.
     #[arg(long)]
     list: bool,
@@ -43,9 +44,9 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut mutants = mutants::all(&root().join("ring/src"))?;
-    if let Some(filter) = &args.filter {
-        mutants.retain(|mutant| mutant.label().contains(filter));
-        ensure!(!mutants.is_empty(), "orderings: no change has {filter:?} in its line");
+    if !args.filter.is_empty() {
+        mutants.retain(|mutant| args.filter.iter().any(|filter| mutant.label().contains(filter)));
+        ensure!(!mutants.is_empty(), "orderings: no change has any of {:?} in its line", args.filter);
     }
     if args.list {
         for mutant in &mutants {

@@ -71,6 +71,15 @@ impl Model {
         readers: impl Fn(&mut Stage) + Sync + Send + 'static,
         writer: impl Fn(&mut Stage) + Sync + Send + 'static,
     ) {
+        self.explore(move |mut stage| {
+            readers(&mut stage);
+            writer(&mut stage);
+            stage.finish();
+        });
+    }
+
+    /// Explores what is done with a stage; nothing is checked in the end.
+    pub(crate) fn explore(self, act: impl Fn(Stage) + Sync + Send + 'static) {
         let executions = Arc::new(AtomicUsize::new(0));
         let (counted, start) = (executions.clone(), Instant::now());
         let mut builder = loom::model::Builder::new();
@@ -78,10 +87,7 @@ impl Model {
         builder.max_branches = 10_000;
         builder.check(move || {
             counted.fetch_add(1, Relaxed);
-            let mut stage = Stage::new(&self);
-            readers(&mut stage);
-            writer(&mut stage);
-            stage.finish();
+            act(Stage::new(&self));
         });
         eprintln!("{}: {} executions in {:.1?}", self.name, executions.load(Relaxed), start.elapsed());
     }

@@ -13,9 +13,10 @@ use serde_json::Value;
 use super::mutants::Mutant;
 use crate::process::{cannot_start, cargo, root, shown, target_dir};
 
-/// The copy, in a directory of its own.
+/// The copy: a workspace with nothing in it but the ring.
 pub(super) struct Lab {
-    copy: PathBuf,
+    workspace: PathBuf,
+    ring: PathBuf,
 }
 
 /// How one model ended.
@@ -37,37 +38,29 @@ pub(super) struct Models {
 impl Lab {
     /// Copies the sources, over what is there.
     pub(super) fn new(name: &str) -> Result<Self> {
-        let copy = target_dir("orderings").join(name);
-        if copy.exists() {
-            fs::remove_dir_all(&copy).with_context(|| format!("cannot clear {}", copy.display()))?;
+        let workspace = target_dir("orderings").join(name);
+        // Named apart in each copy, since cargo goes by a package's place in its workspace to tell programs apart.
+        let ring = workspace.join(name);
+        if ring.exists() {
+            fs::remove_dir_all(&ring).with_context(|| format!("cannot clear {}", ring.display()))?;
         }
-        for part in ["ring/src", "ring/tests/model"] {
-            copy_dir(&root().join(part), &copy.join(part))?;
+        let original = root().join("ring");
+        for dir in ["src", "tests/model"] {
+            copy_dir(&original.join(dir), &ring.join(dir))?;
         }
-        for file in ["Cargo.lock", "ring/Cargo.toml", "ring/tests/loom.rs"] {
-            copy_file(&root().join(file), &copy.join(file))?;
+        for file in ["Cargo.toml", "tests/loom.rs"] {
+            copy_file(&original.join(file), &ring.join(file))?;
         }
-        // The other members would bring FFmpeg and whatever else into the build.
+        copy_file(&root().join("Cargo.lock"), &workspace.join("Cargo.lock"))?;
         let manifest = fs::read_to_string(root().join("Cargo.toml"))?;
-        let (mut alone, mut found) = (String::new(), 0);
-        for line in manifest.lines() {
-            if line.starts_with("members = [") && line.ends_with(']') {
-                alone += "members = [\"ring\"]\n";
-                found += 1;
-            } else {
-                alone += line;
-                alone.push('\n');
-            }
-        }
-        ensure!(found == 1, "Cargo.toml has {found} lines with the workspace's members, wanted one");
-        fs::write(copy.join("Cargo.toml"), alone)?;
-        Ok(Self { copy })
+        fs::write(workspace.join("Cargo.toml"), alone(&manifest, name)?)?;
+        Ok(Self { workspace, ring })
     }
 
     /// Builds the models, with the change if there is one, and puts the file back as it was.
     pub(super) fn build(&self, mutant: Option<&Mutant>) -> Result<Models> {
         let Some(mutant) = mutant else { return self.build_as_is() };
-        let path = self.copy.join("ring/src").join(&mutant.file);
+        let path = self.ring.join("src").join(&mutant.file);
         let source = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         fs::write(&path, mutant.apply(&source)?)?;
         let built = self.build_as_is().with_context(|| mutant.label());
@@ -78,7 +71,7 @@ impl Lab {
     fn build_as_is(&self) -> Result<Models> {
         let mut command = cargo();
         command
-            .current_dir(&self.copy)
+            .current_dir(&self.workspace)
             .args(["test", "--package", "vas-ring", "--profile", "loom", "--test", "loom", "--no-run"])
             .args(["--message-format", "json"])
             // Only the ring is built anew: what it depends on is there from `cargo xtask loom`.
@@ -96,7 +89,7 @@ impl Lab {
         );
         let program = program(&output.stdout)?;
         // The next build overwrites it.
-        let own = self.copy.join("models");
+        let own = self.workspace.join("models");
         copy_file(&program, &own)?;
         let list = Command::new(&own).args(["--list", "--format", "terse"]).output()?;
         let list = String::from_utf8(list.stdout)?;
@@ -110,14 +103,14 @@ impl Models {
     /// Runs one of them.
     pub(super) fn run(&self, name: &str, limit: Duration) -> Result<(Ending, Duration)> {
         let log = self.program.with_extension("log");
-        let (out, err) = (File::create(&log)?, File::options().append(true).open(&log)?);
+        let out = File::create(&log)?;
         let start = Instant::now();
         let mut child = Command::new(&self.program)
             .args(["--exact", name, "--nocapture", "--test-threads", "1"])
             .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
+            .stderr(out.try_clone()?)
             .stdout(out)
-            .stderr(err)
             .spawn()
             .with_context(|| format!("cannot start {}", self.program.display()))?;
         let status = loop {
@@ -152,6 +145,16 @@ fn verdict(said: &str) -> Option<Ending> {
     } else {
         Ending::Failed(message.into())
     })
+}
+
+/// The workspace's manifest for a copy with one member: the others would bring FFmpeg and whatever else into the build.
+fn alone(manifest: &str, member: &str) -> Result<String> {
+    let is_members = |line: &str| line.starts_with("members = [") && line.ends_with(']');
+    let found = manifest.lines().filter(|line| is_members(line)).count();
+    ensure!(found == 1, "Cargo.toml has {found} lines with the workspace's members, wanted one");
+    let only = format!("members = [\"{member}\"]");
+    let lines = manifest.lines().map(|line| if is_members(line) { &only } else { line });
+    Ok(lines.flat_map(|line| [line, "\n"]).collect())
 }
 
 /// The test program, out of cargo's messages.
@@ -211,6 +214,13 @@ mod tests {
         let gave_up = said.replace("the writer was refused", "Model exceeded maximum number of branches.");
         assert!(matches!(verdict(&gave_up), Some(Ending::Undecided(_))));
         assert_eq!(verdict("killed"), None);
+    }
+
+    #[test]
+    fn the_copy_has_one_member() {
+        let manifest = "[workspace]\nmembers = [\"ring\", \"tap\"]\n";
+        assert_eq!(alone(manifest, "copy-1").unwrap(), "[workspace]\nmembers = [\"copy-1\"]\n");
+        assert!(alone("[workspace]\n", "copy-1").is_err());
     }
 
     #[test]

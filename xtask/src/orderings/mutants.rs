@@ -64,11 +64,10 @@ const MISTAKES: &[Mistake] = &[
     },
     Mistake {
         file: "word.rs",
-        what: "a leased slot stays open while the writer waits for it",
-        from: "self.0.fetch_or(WRITING, Ordering::Acquire)",
-        to: "match self.0.load(Ordering::Acquire) {
-            leased if leased & LEASES != 0 => leased,
-            _ => self.0.fetch_or(WRITING, Ordering::Acquire),
+        what: "a slot that was leased stays open",
+        from: "Claimed { before: self.0.fetch_or(WRITING, Ordering::Acquire) }",
+        to: "match self.0.compare_exchange(0, WRITING, Ordering::Acquire, Ordering::Acquire) {
+            Ok(before) | Err(before) => Claimed { before },
         }",
     },
     Mistake {
@@ -108,10 +107,12 @@ const MISTAKES: &[Mistake] = &[
         to: "self.0.fetch_and(!LEASES, Ordering::Release);",
     },
     Mistake {
-        file: "word.rs",
-        what: "never true",
-        from: "self.0.load(Ordering::Acquire) & lease_bit(place) != 0",
-        to: "self.0.load(Ordering::Acquire) & lease_bit(place) == 1 << 63",
+        file: "reader.rs",
+        what: "a reader may hold one lease too many",
+        from: "if state.out.len() == budget {
+                state.refused_to",
+        to: "if state.out.len() > budget {
+                state.refused_to",
     },
     Mistake {
         file: "word.rs",
