@@ -303,6 +303,27 @@ fn place_is_settled() {
     );
 }
 
+/// A place is seen free, taken, and left with a lease out, all before it is taken again: then it is not free.
+#[test]
+fn place_waits_for_its_lease() {
+    Model::new("place waits for its lease").check(|stage| {
+        let ring = stage.ring.clone();
+        stage.spare(thread::spawn(move || {
+            if let Ok(reader) = ring.subscribe() {
+                assert_eq!(ring.stats().leaving, 0, "a place with a lease out was taken");
+                drop(reader);
+            }
+        }));
+        if let Ok(reader) = stage.ring.subscribe() {
+            let mut it = Follower::new(reader);
+            stage.publish(1);
+            let lease = it.take_latest();
+            drop(it.into_reader());
+            drop(lease);
+        }
+    });
+}
+
 /// A reader that learns of the end has learnt of every drop before it.
 #[test]
 fn end_counts_the_drops() {
