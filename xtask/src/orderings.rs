@@ -6,8 +6,8 @@
 
 use std::io::{Write as _, stdout};
 use std::num::NonZero;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -116,17 +116,17 @@ fn try_all(mutants: &[Mutant], labs: &[Lab], order: &[String], limit: Duration) 
                 try_one(mutant, lab, order, limit).inspect_err(|_| next.store(mutants.len(), Ordering::Relaxed))?;
             progress.suspend(|| eprintln!("{}: {}", mutant.label(), trial.outcome));
             progress.inc(1);
-            trials.lock().unwrap_or_else(|poison| poison.into_inner()).push((index, trial));
+            trials.lock().unwrap_or_else(PoisonError::into_inner).push((index, trial));
         }
         Ok(())
     };
     let outcome: Result<()> = thread::scope(|scope| {
         let workers: Vec<_> = labs.iter().map(|lab| scope.spawn(|| work(lab))).collect();
-        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| bail!("a worker panicked"))).collect()
+        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|_| bail!("a worker panicked")))
     });
     progress.finish_and_clear();
     outcome?;
-    let mut trials = trials.into_inner().unwrap_or_else(|poison| poison.into_inner());
+    let mut trials = trials.into_inner().unwrap_or_else(PoisonError::into_inner);
     trials.sort_by_key(|&(index, _)| index);
     Ok(trials.into_iter().map(|(_, trial)| trial).collect())
 }

@@ -65,7 +65,7 @@ const MISTAKES: &[Mistake] = &[
     Mistake {
         file: "word.rs",
         what: "a slot that was leased stays open",
-        from: "Claimed { before: self.0.fetch_or(WRITING, Ordering::Acquire) }",
+        from: "Claimed { before: self.0.fetch_add(WRITING, Ordering::Acquire) }",
         to: "match self.0.compare_exchange(0, WRITING, Ordering::Acquire, Ordering::Acquire) {
             Ok(before) | Err(before) => Claimed { before },
         }",
@@ -79,32 +79,38 @@ const MISTAKES: &[Mistake] = &[
     Mistake {
         file: "word.rs",
         what: "always true",
-        from: "self.0.load(Ordering::Acquire) & LEASES == 0",
-        to: "self.0.load(Ordering::Acquire) & LEASES != LEASES",
+        from: "Claimed { before: self.0.load(Ordering::Acquire) }",
+        to: "Claimed { before: self.0.load(Ordering::Acquire) & !LEASES }",
     },
     Mistake {
         file: "word.rs",
         what: "the leases of all readers are given back",
-        from: "let mine = lease_bit(place) | orphan_bit(place);",
-        to: "let mine = LEASES | orphan_bit(place);",
+        from: "self.0.fetch_sub(lease_bit(place), Ordering::Release) & orphan_bit(place) != 0",
+        to: "self.0.fetch_and(!LEASES, Ordering::Release) & orphan_bit(place) != 0",
     },
     Mistake {
         file: "word.rs",
         what: "the lease is not given back",
-        from: "let mine = lease_bit(place) | orphan_bit(place);",
-        to: "let mine = orphan_bit(place);",
+        from: "self.0.fetch_sub(lease_bit(place), Ordering::Release) & orphan_bit(place) != 0",
+        to: "self.0.fetch_sub(0, Ordering::Release) & orphan_bit(place) != 0",
     },
     Mistake {
         file: "word.rs",
         what: "the lease is not taken back",
-        from: "self.0.fetch_and(!lease_bit(place), Ordering::Release);",
-        to: "self.0.fetch_and(!0, Ordering::Release);",
+        from: "self.0.fetch_sub(lease_bit(place), Ordering::Release);",
+        to: "self.0.fetch_sub(0, Ordering::Release);",
     },
     Mistake {
         file: "word.rs",
         what: "the leases of all readers are taken back",
-        from: "self.0.fetch_and(!lease_bit(place), Ordering::Release);",
+        from: "self.0.fetch_sub(lease_bit(place), Ordering::Release);",
         to: "self.0.fetch_and(!LEASES, Ordering::Release);",
+    },
+    Mistake {
+        file: "word.rs",
+        what: "an orphan's mark outlives its place",
+        from: "before & !orphan_bit(place) | lease_bit(place) | LEASED",
+        to: "before | lease_bit(place) | LEASED",
     },
     Mistake {
         file: "reader.rs",
@@ -123,14 +129,14 @@ const MISTAKES: &[Mistake] = &[
     Mistake {
         file: "writer.rs",
         what: "what leaves the newest is not retired",
-        from: "desk.retired = desk.readable.pop_front();",
-        to: "desk.readable.pop_front();",
+        from: "desk.retired = Some(shared.head.oldest(desk.head, desk.readable));",
+        to: "",
     },
     Mistake {
         file: "writer.rs",
         what: "the newest is retired, and the oldest kept",
-        from: "desk.retired = desk.readable.pop_front();",
-        to: "desk.retired = desk.readable.pop_back();",
+        from: "desk.retired = Some(shared.head.oldest(desk.head, desk.readable));",
+        to: "desk.retired = Some(desk.head.slot());",
     },
     Mistake {
         file: "writer.rs",
@@ -144,7 +150,7 @@ const MISTAKES: &[Mistake] = &[
     Mistake {
         file: "writer.rs",
         what: "the slot of an abandoned claim is lost",
-        from: "desk.retired = Some(slot);",
+        from: "desk.held.push_front(slot);",
         to: "let _ = slot;",
     },
     Mistake {
