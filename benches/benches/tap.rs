@@ -5,6 +5,8 @@
 //! only their ratios are to be read. Then the same offers one by one under criterion.
 
 use std::hint::black_box;
+use std::ptr::{NonNull, null_mut};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,8 +14,8 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput};
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::frame::Video;
-use vas_ring::{CopyMode, HeapMemory, Identity, PixelMemory, Reader, Ring, RingSpec, Writer};
-use vas_tap::{Offer, Tap, stream_spec};
+use vas_ring::{Identity, PixelMemory, Plane, Reader, Ring, RingSpec, Writer};
+use vas_tap::{CopyMode, Offer, Tap, stream_spec};
 
 /// Frames that stay readable. One more slot takes turns with theirs.
 const DEPTH: usize = 4;
@@ -30,35 +32,92 @@ const PICTURES: [(&str, Pixel, u32, u32); 6] = [
     ("4K yuv420p", Pixel::YUV420P, 3840, 2160),
 ];
 
-/// A ring with one reader's place, its tap, and frames as a decoder's pool has them.
+/// Memory as a camera's ring has it: mapped, in huge pages where the kernel has them, and touched. In small ones, what
+/// a copy of 12 MB takes depends on which ones they are, by a fifth.
+struct HugePages {
+    base: NonNull<u8>,
+    len: usize,
+}
+
+impl HugePages {
+    fn new(len: usize) -> Self {
+        const HUGE: usize = 2 << 20;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        // SAFETY: a new mapping, with room to start on a boundary within it; the process keeps it to its end.
+        unsafe {
+            let map = libc::mmap(null_mut(), len + HUGE, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
+            assert_ne!(map, libc::MAP_FAILED);
+            let base = map.cast::<u8>().add(map.cast::<u8>().align_offset(HUGE));
+            libc::madvise(base.cast(), len, libc::MADV_HUGEPAGE);
+            base.write_bytes(1, len);
+            Self { base: NonNull::new(base).unwrap(), len }
+        }
+    }
+}
+
+// SAFETY: memory of the process, which nobody else knows of.
+unsafe impl Send for HugePages {}
+// SAFETY: as above.
+unsafe impl Sync for HugePages {}
+
+/// Memory lent to a ring. The ring gives it back when it goes; until then nobody else may touch it.
+struct Lent(Arc<HugePages>);
+
+// SAFETY: as for what is lent, which is used by one at a time.
+unsafe impl PixelMemory for Lent {
+    fn base(&self) -> NonNull<u8> {
+        self.0.base
+    }
+
+    fn len(&self) -> usize {
+        self.0.len
+    }
+}
+
+/// Frames as a decoder's pool has them, and memory for a ring of them.
+///
+/// All contenders copy the same frames into the same memory, one after the other. With memory of their own they differ
+/// by up to a fifth at 4K, as do two of the same kind.
 struct Stage {
+    frames: Vec<Video>,
+    spec: RingSpec,
+    memory: Arc<HugePages>,
+}
+
+/// A ring in the stage's memory, with a tap.
+struct Set {
     ring: Ring,
     tap: Tap<Writer>,
-    frames: Vec<Video>,
-    bytes: usize,
 }
 
 impl Stage {
-    fn new(format: Pixel, width: u32, height: u32, mode: CopyMode) -> Self {
+    fn new(format: Pixel, width: u32, height: u32) -> Self {
         let number = ffmpeg_next::ffi::AVPixelFormat::from(format) as i32;
         let bytes = stream_spec(width, height, number).unwrap().frame_bytes;
         let spec = RingSpec::new(DEPTH, 1, 1, bytes).unwrap();
-        let (ring, writer) = Ring::new(spec, Identity::default(), HeapMemory::for_spec(&spec)).unwrap();
         let frames = (0..3).map(|n| picture(format, width, height, n)).collect();
-        Self { ring, tap: Tap::new(writer).with_copy(mode), frames, bytes }
+        Self { frames, spec, memory: Arc::new(HugePages::new(spec.pixel_bytes())) }
     }
 
-    fn offer(&mut self, n: usize) {
-        let offer = self.tap.offer(&self.frames[n % self.frames.len()]);
-        assert!(matches!(offer, Offer::Published(_)));
+    fn set(&self, mode: CopyMode) -> Set {
+        assert_eq!(Arc::strong_count(&self.memory), 1, "a former ring has the memory still");
+        let memory = Lent(self.memory.clone());
+        let (ring, writer) = Ring::new(self.spec, Identity::default(), memory).unwrap();
+        Set { ring, tap: Tap::new(writer).with_copy(mode) }
     }
 
-    /// What an offer does has to be right before it is timed.
-    fn check(&mut self, reader: &mut Reader) {
-        for n in 0..self.frames.len() {
-            self.offer(n);
+    fn frame(&self, n: usize) -> &Video {
+        &self.frames[n % self.frames.len()]
+    }
+
+    /// What an offer does has to be right before it is timed. Returns the layout of a slot.
+    fn check(&self, mode: CopyMode) -> Vec<Plane> {
+        let mut set = self.set(mode);
+        let mut reader = set.ring.subscribe().unwrap();
+        for frame in &self.frames {
+            assert!(matches!(set.tap.offer(frame), Offer::Published(_)));
             let lease = reader.latest().unwrap().expect("just published");
-            for (index, (data, linesize)) in planes(&self.frames[n]).into_iter().enumerate() {
+            for (index, (data, linesize)) in planes(frame).into_iter().enumerate() {
                 let plane = lease.plane(index).expect("a plane");
                 for (y, row) in plane.rows().enumerate() {
                     // SAFETY: a row of a frame that was allocated with this many of them.
@@ -66,6 +125,8 @@ impl Stage {
                 }
             }
         }
+        set.tap.offer(&self.frames[0]);
+        reader.latest().unwrap().expect("just published").planes().to_vec()
     }
 }
 
@@ -87,22 +148,18 @@ fn planes(frame: &Video) -> Vec<(*const u8, usize)> {
     planes.map(|(data, linesize)| (data.cast_const(), linesize as usize)).collect()
 }
 
-/// The same bytes into as many buffers, at the same distances, by nothing but a copy.
+/// The same bytes into the same slots in turn, by nothing but a copy.
 struct Raw {
-    memory: HeapMemory,
-    slot_stride: usize,
     /// Source, and offset and bytes of the destination, for each plane of each frame.
     copies: Vec<Vec<(*const u8, usize, usize)>>,
-    copy: unsafe fn(*const u8, *mut u8, usize),
+    base: *mut u8,
+    slot_stride: usize,
 }
 
 impl Raw {
-    fn new(stage: &mut Stage, reader: &mut Reader, copy: unsafe fn(*const u8, *mut u8, usize)) -> Self {
-        stage.offer(0);
-        let layout = reader.latest().unwrap().expect("just published").planes().to_vec();
-        let spec = *stage.ring.spec();
+    fn new(stage: &Stage, layout: &[Plane]) -> Self {
         let copies = stage.frames.iter().map(|frame| {
-            let planes = planes(frame).into_iter().zip(&layout);
+            let planes = planes(frame).into_iter().zip(layout);
             planes
                 .map(|((data, linesize), plane)| {
                     assert_eq!(linesize, plane.stride as usize, "whole planes");
@@ -110,15 +167,15 @@ impl Raw {
                 })
                 .collect()
         });
-        Self { memory: HeapMemory::for_spec(&spec), slot_stride: spec.slot_stride(), copies: copies.collect(), copy }
+        Self { copies: copies.collect(), base: stage.memory.base.as_ptr(), slot_stride: stage.spec.slot_stride() }
     }
 
-    fn run(&self, n: usize) {
-        // SAFETY: the slots share out the memory; planes lie within them as they do in the ring's.
+    fn run(&self, n: usize, copy: unsafe fn(*const u8, *mut u8, usize)) {
+        // SAFETY: no ring has the memory; slots and planes lie within it as a ring's do.
         unsafe {
-            let slot = self.memory.base().as_ptr().add(n % (DEPTH + 1) * self.slot_stride);
+            let slot = self.base.add(n % (DEPTH + 1) * self.slot_stride);
             for &(data, offset, bytes) in &self.copies[n % self.copies.len()] {
-                (self.copy)(data, slot.add(offset), bytes);
+                copy(data, slot.add(offset), bytes);
             }
         }
     }
@@ -168,22 +225,14 @@ fn median(times: &mut [Duration]) -> f64 {
     times[times.len() / 2].as_secs_f64() * 1e6
 }
 
-/// The contenders in turns, each as often as the others. Returns their medians in microseconds.
-fn in_turns<const N: usize>(turns: usize, mut run: impl FnMut(usize, usize)) -> [f64; N] {
-    let mut times = [const { Vec::new() }; N];
-    for turn in 0..turns {
-        for place in 0..N {
-            // Each comes after each other one.
-            let contender = if turn % 2 == 0 { place } else { N - 1 - place };
-            for n in 0..TURN {
-                let took = time(|| run(contender, n));
-                if n >= UNCOUNTED {
-                    times[contender].push(took);
-                }
-            }
+/// Runs `this` as often as a turn has it. Keeps what it took once the slots were in its own state.
+fn turn(times: &mut Vec<Duration>, mut this: impl FnMut(usize)) {
+    for n in 0..TURN {
+        let took = time(|| this(n));
+        if n >= UNCOUNTED {
+            times.push(took);
         }
     }
-    times.map(|mut times| median(&mut times))
 }
 
 /// Reads one word of every line of each newest frame, on a thread of its own, and tells which frame it has read.
@@ -219,47 +268,56 @@ fn with_reader_on_another_core<T>(reader: Reader, body: impl FnOnce(&dyn Fn(u64)
 
 /// Medians of one picture: raw copies, offers that nobody reads, offers that a reader on another core reads.
 fn row(name: &str, format: Pixel, width: u32, height: u32) {
-    let turns = if height > 1500 { 8 } else { 24 };
-    let modes = CopyMode::ALL;
-
-    let mut stages = modes.map(|mode| Stage::new(format, width, height, mode));
-    let mut readers = stages.each_ref().map(|stage| stage.ring.subscribe().unwrap());
-    for (stage, reader) in stages.iter_mut().zip(&mut readers) {
-        stage.check(reader);
-    }
+    let turns = if height > 1500 { 10 } else { 30 };
+    let modes = [CopyMode::Auto, CopyMode::Cached, CopyMode::Streaming];
     let kernels: [unsafe fn(*const u8, *mut u8, usize); 2] = [ordinary, past_the_cache];
-    let raw = kernels.map(|kernel| Raw::new(&mut stages[0], &mut readers[0], kernel));
-    let [copy, stream, auto, cached, streaming] = in_turns(turns, |contender, n| match contender {
-        0 | 1 => raw[contender].run(n),
-        _ => stages[contender - 2].offer(n),
-    });
-    let fastest = copy.min(stream);
-    print!("{name:14} raw {copy:7.1} {stream:7.1}  unread {auto:7.1} {cached:7.1} {streaming:7.1}");
-
-    let mut read = [0.0; 3];
-    for ((stage, reader), read) in stages.iter_mut().zip(readers).zip(&mut read) {
-        *read = with_reader_on_another_core(reader, |wait| {
-            let mut times = Vec::new();
-            for n in 0..turns * TURN {
-                let mut offer = Offer::Off;
-                let took = time(|| offer = stage.tap.offer(&stage.frames[n % stage.frames.len()]));
-                let Offer::Published(id) = offer else { panic!("{offer:?}") };
-                if n >= 2 * UNCOUNTED {
-                    times.push(took);
+    let stage = Stage::new(format, width, height);
+    let layouts = modes.map(|mode| stage.check(mode));
+    let mut times: [Vec<Duration>; 8] = [const { Vec::new() }; 8];
+    for round in 0..turns {
+        // Now in this order, now in the other, so that each comes after each of its neighbours.
+        for place in 0..times.len() {
+            let contender = if round % 2 == 0 { place } else { times.len() - 1 - place };
+            let times = &mut times[contender];
+            match contender {
+                0 | 1 => {
+                    let raw = Raw::new(&stage, &layouts[0]);
+                    turn(times, |n| raw.run(n, kernels[contender]));
                 }
-                wait(id);
+                2..5 => {
+                    let mut set = stage.set(modes[contender - 2]);
+                    let _reader = set.ring.subscribe().unwrap();
+                    turn(times, |n| publish(&mut set.tap, stage.frame(n)));
+                }
+                _ => {
+                    let mut set = stage.set(modes[contender - 5]);
+                    let reader = set.ring.subscribe().unwrap();
+                    with_reader_on_another_core(reader, |wait| {
+                        for n in 0..TURN {
+                            let took = time(|| publish(&mut set.tap, stage.frame(n)));
+                            if n >= UNCOUNTED {
+                                times.push(took);
+                            }
+                            wait(n as u64);
+                        }
+                    });
+                }
             }
-            median(&mut times)
-        });
+        }
     }
+    let [copy, stream, auto, cached, streaming, read_auto, read_cached, read_streaming] =
+        times.map(|mut times| median(&mut times));
     println!(
-        "  read {:7.1} {:7.1} {:7.1}  auto/raw {:.3}  read/unread {:.3}",
-        read[0],
-        read[1],
-        read[2],
-        auto / fastest,
-        read[0] / auto,
+        "{name:14} raw {copy:7.1} {stream:7.1}  unread {auto:7.1} {cached:7.1} {streaming:7.1}  \
+         read {read_auto:7.1} {read_cached:7.1} {read_streaming:7.1}  auto/raw {:.3}  read/unread {:.3}",
+        auto / copy.min(stream),
+        read_auto / auto,
     );
+}
+
+fn publish(tap: &mut Tap<Writer>, frame: &Video) {
+    let offer = tap.offer(frame);
+    assert!(matches!(offer, Offer::Published(_)), "{offer:?}");
 }
 
 fn table() {
@@ -272,20 +330,21 @@ fn table() {
 fn single(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("offer");
     for (name, format, width, height) in PICTURES {
-        let mut stage = Stage::new(format, width, height, CopyMode::Auto);
-        group.throughput(Throughput::Bytes(stage.bytes as u64));
+        let stage = Stage::new(format, width, height);
+        let mut set = stage.set(CopyMode::Auto);
+        group.throughput(Throughput::Bytes(stage.spec.frame_bytes() as u64));
         let mut n = 0;
         group.bench_function(format!("no reader/{name}"), |bencher| {
             bencher.iter(|| {
                 n += 1;
-                black_box(stage.tap.offer(&stage.frames[n % stage.frames.len()]))
+                black_box(set.tap.offer(stage.frame(n)))
             });
         });
-        let _reader = stage.ring.subscribe().unwrap();
+        let _reader = set.ring.subscribe().unwrap();
         group.bench_function(format!("unread/{name}"), |bencher| {
             bencher.iter(|| {
                 n += 1;
-                stage.offer(n);
+                publish(&mut set.tap, stage.frame(n));
             });
         });
     }
