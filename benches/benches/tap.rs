@@ -19,9 +19,9 @@ use vas_tap::{CopyMode, Offer, Tap, stream_spec};
 
 /// Frames that stay readable. One more slot takes turns with theirs.
 const DEPTH: usize = 4;
-/// Offers in a turn, of which the first ones, that find the slots in another contender's state, do not count.
-const TURN: usize = 16;
-const UNCOUNTED: usize = DEPTH + 2;
+/// Offers in a turn, of which the first ones, that find caches and slots as another contender left them, do not count.
+const TURN: usize = 32;
+const UNCOUNTED: usize = 20;
 
 const PICTURES: [(&str, Pixel, u32, u32); 6] = [
     ("360p nv12", Pixel::NV12, 640, 360),
@@ -266,18 +266,30 @@ fn with_reader_on_another_core<T>(reader: Reader, body: impl FnOnce(&dyn Fn(u64)
     })
 }
 
+/// The contenders in some order.
+fn shuffled<const N: usize>(round: u64) -> [usize; N] {
+    let mut order = std::array::from_fn(|n| n);
+    let mut random = round.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    for n in (1..N).rev() {
+        random ^= random >> 29;
+        random = random.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        order.swap(n, (random >> 33) as usize % (n + 1));
+    }
+    order
+}
+
 /// Medians of one picture: raw copies, offers that nobody reads, offers that a reader on another core reads.
 fn row(name: &str, format: Pixel, width: u32, height: u32) {
-    let turns = if height > 1500 { 10 } else { 30 };
+    let turns = if height > 1500 { 14 } else { 30 };
     let modes = [CopyMode::Auto, CopyMode::Cached, CopyMode::Streaming];
     let kernels: [unsafe fn(*const u8, *mut u8, usize); 2] = [ordinary, past_the_cache];
     let stage = Stage::new(format, width, height);
     let layouts = modes.map(|mode| stage.check(mode));
     let mut times: [Vec<Duration>; 8] = [const { Vec::new() }; 8];
     for round in 0..turns {
-        // Now in this order, now in the other, so that each comes after each of its neighbours.
-        for place in 0..times.len() {
-            let contender = if round % 2 == 0 { place } else { times.len() - 1 - place };
+        // In an order that is new each time, so that each comes after each other one: what an ordinary copy leaves in
+        // the cache slows the next contender down for longer than a turn.
+        for contender in shuffled::<8>(round) {
             let times = &mut times[contender];
             match contender {
                 0 | 1 => {
