@@ -11,6 +11,10 @@ pub(crate) enum Group {
     Build,
     /// To make test streams, and to look at a running program from outside.
     Tools,
+    /// The cameras of `cargo xtask accept`: GStreamer's RTSP server.
+    Cameras,
+    /// To build MediaSoup, for the full `cargo xtask accept`.
+    Mediasoup,
 }
 
 /// One Debian package.
@@ -73,5 +77,53 @@ pub(crate) const PACKAGES: &[Package] = &[
         group: Group::Tools,
         needed_for: "counting system calls",
         probe: Probe::Program("strace"),
+    },
+    Package {
+        debian: "python3-gi",
+        group: Group::Cameras,
+        needed_for: "cameras: Python's bindings of GStreamer",
+        probe: Probe::UnderLib("python3/dist-packages/gi/__init__.py"),
+    },
+    Package {
+        debian: "gir1.2-gst-rtsp-server-1.0",
+        group: Group::Cameras,
+        needed_for: "cameras: the RTSP server",
+        probe: Probe::UnderLib("girepository-1.0/GstRtspServer-1.0.typelib"),
+    },
+    Package {
+        debian: "gstreamer1.0-plugins-base",
+        group: Group::Cameras,
+        needed_for: "cameras: streams",
+        probe: Probe::UnderLib("gstreamer-1.0/libgstapp.so"),
+    },
+    Package {
+        debian: "gstreamer1.0-plugins-good",
+        group: Group::Cameras,
+        needed_for: "cameras: MP4 and RTP",
+        probe: Probe::UnderLib("gstreamer-1.0/libgstrtp.so"),
+    },
+    Package {
+        debian: "gstreamer1.0-plugins-bad",
+        group: Group::Cameras,
+        needed_for: "cameras: H.264 and MPEG-TS",
+        probe: Probe::UnderLib("gstreamer-1.0/libgstvideoparsersbad.so"),
+    },
+    Package {
+        debian: "make",
+        group: Group::Mediasoup,
+        needed_for: "building MediaSoup",
+        probe: Probe::Program("make"),
+    },
+    Package {
+        debian: "g++",
+        group: Group::Mediasoup,
+        needed_for: "building MediaSoup",
+        probe: Probe::Program("g++"),
+    },
+    Package {
+        debian: "python3",
+        group: Group::Mediasoup,
+        needed_for: "building MediaSoup",
+        probe: Probe::Program("python3"),
     },
 ];

@@ -12,6 +12,8 @@ pub(crate) enum Probe {
     Library(&'static str),
     /// libclang as bindgen looks for it.
     LibClang,
+    /// A file somewhere in the system's folders of libraries.
+    UnderLib(&'static str),
 }
 
 impl Probe {
@@ -21,6 +23,7 @@ impl Probe {
             // FFMPEG_DIR takes the place of pkg-config in the build of the bindings.
             Probe::Library(name) => env::var_os("FFMPEG_DIR").is_some() || pkg_config(name),
             Probe::LibClang => env::var_os("LIBCLANG_PATH").is_some() || libclang(Path::new("/")),
+            Probe::UnderLib(file) => under_lib(Path::new("/"), file),
         }
     }
 }
@@ -36,6 +39,15 @@ fn pkg_config(library: &str) -> bool {
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success())
+}
+
+fn under_lib(root: &Path, file: &str) -> bool {
+    let homes = [root.join("usr/lib"), root.join("usr/lib64")];
+    let triplets = children(&homes[0]); // usr/lib/x86_64-linux-gnu
+    homes
+        .iter()
+        .chain(&triplets)
+        .any(|home| home.join(file).is_file())
 }
 
 /// bindgen loads the library, and the library needs the compiler's own headers: Debian's libclang1 comes without them.
@@ -93,6 +105,18 @@ mod tests {
         assert!(is_libclang(Path::new("usr/lib/x86_64-linux-gnu/libclang-14.so.1")));
         assert!(!is_libclang(Path::new("usr/lib/x86_64-linux-gnu/libclang-cpp.so.14")));
         assert!(!is_libclang(Path::new("usr/lib/libclangAST.a")));
+    }
+
+    #[test]
+    fn a_file_is_found_with_and_without_the_triplet() {
+        let root = tempfile::tempdir().unwrap();
+        for home in ["usr/lib", "usr/lib64", "usr/lib/x86_64-linux-gnu"] {
+            let (folder, file) = (root.path().join(home), format!("{}.so", home.len()));
+            assert!(!under_lib(root.path(), &file));
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join(&file), "").unwrap();
+            assert!(under_lib(root.path(), &file), "in {home}");
+        }
     }
 
     #[test]
