@@ -2,8 +2,10 @@
 
 #![allow(dead_code, unused_imports, reason = "the host uses the rest")]
 
-#[path = "../examples/host/branch.rs"]
-mod branch;
+#[path = "../examples/host/account.rs"]
+mod account;
+#[path = "../examples/host/avcc.rs"]
+mod avcc;
 #[path = "../examples/host/figures.rs"]
 mod figures;
 #[path = "../examples/host/pixels.rs"]

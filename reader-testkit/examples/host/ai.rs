@@ -3,6 +3,11 @@
 /// What lifecycle calls its thread.
 const EXPORT_THREAD: &str = "frame-export";
 
+#[path = "ai/kind.rs"]
+mod kind;
+
+pub(crate) use kind::Kind;
+
 #[cfg(feature = "export")]
 #[path = "ai"]
 mod present {
@@ -24,6 +29,7 @@ mod absent {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use super::Kind;
     use crate::camera::Camera;
     use crate::figures::{ExportFigures, Exported};
     use crate::process;
@@ -38,7 +44,7 @@ mod absent {
     pub(crate) struct Audience;
 
     impl Audience {
-        pub(crate) fn join(_: &Arc<Vas>, _: &[Arc<Camera>], _: Duration) -> Self {
+        pub(crate) fn join(_: &Arc<Vas>, _: &[Arc<Camera>], _: &[Kind], _: Duration) -> Self {
             Self
         }
 

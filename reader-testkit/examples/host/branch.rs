@@ -1,11 +1,29 @@
-//! What VAS does with raw frames already: the branches that frame export must not disturb.
+//! What VAS does with a camera already: the branches that frame export must not disturb.
 
+mod digest;
+mod produce;
+mod record;
+
+use std::path::PathBuf;
+
+use ffmpeg_next::Packet;
 use ffmpeg_next::frame::Video;
 
-use crate::pixels::pack;
+use crate::account::Account;
+use crate::input::Source;
+use produce::Producer;
+use record::Recording;
 
-/// A consumer of one camera's raw frames, on the thread that decodes them.
+pub(crate) use produce::Target;
+
+/// A consumer of one camera's stream, on the thread that decodes it.
 pub(crate) trait Branch: Send {
+    /// The input was opened, or opened again.
+    fn begin(&mut self, _source: &Source) {}
+
+    /// The next encoded picture, before it is decoded.
+    fn packet(&mut self, _packet: &Packet) {}
+
     /// The next frame.
     fn take(&mut self, frame: &Video);
 
@@ -13,38 +31,29 @@ pub(crate) trait Branch: Send {
     fn finish(self: Box<Self>) -> Account;
 }
 
-/// What a branch did.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub(crate) struct Account {
-    /// The branch.
-    pub(crate) name: &'static str,
-    /// Frames that it was handed.
-    pub(crate) frames: u64,
-    /// CRC-32 of what it made of them, in hexadecimal digits.
-    pub(crate) crc32: String,
+/// What is to be made of the cameras.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outputs {
+    /// The folder for recordings.
+    pub(crate) record: Option<PathBuf>,
+    /// Where the cameras' pictures go as RTP, for as many cameras as there are.
+    pub(crate) produce: Vec<Target>,
 }
 
-/// The branches of a camera.
-pub(crate) fn branches() -> Vec<Box<dyn Branch>> {
-    vec![Box::new(Digest::default())]
-}
-
-/// Stands in for recording: the same frames give the same digest.
-#[derive(Default)]
-struct Digest {
-    frames: u64,
-    sum: crc32fast::Hasher,
-    pixels: Vec<u8>,
-}
-
-impl Branch for Digest {
-    fn take(&mut self, frame: &Video) {
-        pack(frame, &mut self.pixels);
-        self.sum.update(&self.pixels);
-        self.frames += 1;
-    }
-
-    fn finish(self: Box<Self>) -> Account {
-        Account { name: "digest", frames: self.frames, crc32: format!("{:08x}", self.sum.finalize()) }
+impl Outputs {
+    /// The branches of the camera with this name and number. One that is neither recorded nor sent gets a digest, so
+    /// that somebody looks at its frames.
+    pub(crate) fn branches(&self, name: &str, number: usize) -> Vec<Box<dyn Branch>> {
+        let mut branches: Vec<Box<dyn Branch>> = Vec::new();
+        if let Some(folder) = &self.record {
+            branches.push(Box::new(Recording::new(folder, name)));
+        }
+        if let Some(target) = self.produce.get(number) {
+            branches.push(Box::new(Producer::new(*target)));
+        }
+        if branches.is_empty() {
+            branches.push(Box::new(digest::Digest::default()));
+        }
+        branches
     }
 }

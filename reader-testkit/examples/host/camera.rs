@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use ffmpeg_next::frame::Video;
 
-use crate::branch::{self, Account, Branch};
+use crate::account::Account;
+use crate::branch::Branch;
 use crate::gauge::Gauge;
 use crate::input::{Input, InputError, Next, Source};
 use crate::vas::Vas;
@@ -32,12 +33,16 @@ impl Camera {
 
     /// Plays the camera from its opened input until the host ends: a stream that is lost is opened again, a file that
     /// has ended is played again. Returns what the branches did.
-    pub(crate) fn run(&self, vas: &Vas, mut source: Source) -> Result<Vec<Account>, InputError> {
-        let mut branches = branch::branches();
+    pub(crate) fn run(
+        &self,
+        vas: &Vas,
+        mut source: Source,
+        mut branches: Vec<Box<dyn Branch>>,
+    ) -> Result<Vec<Account>, InputError> {
         loop {
             match self.play(vas, &mut source, &mut branches) {
                 Err(error) if !self.input.is_live() && !error.is_stop() => return Err(error),
-                Ok(()) if !self.input.is_live() => break,
+                Ok(()) if !self.input.is_live() || vas.playback.once => break,
                 _ => {}
             }
             match self.reopen(vas) {
@@ -55,10 +60,13 @@ impl Camera {
         #[cfg(feature = "export")] let started = vas.export.start_camera(self.name.parse().unwrap_or_default(), stream); // frame export
         #[cfg(feature = "export")] let writer = started.inspect_err(|error| self.gauge.warn(error)).unwrap_or_default(); // frame export
         #[cfg(feature = "export")] let mut tap = vas_tap::Tap::new(writer).with_time_base(source.time_base()); // frame export
+        for branch in &mut *branches {
+            branch.begin(source);
+        }
         let mut frame = Video::empty();
         let mut passes = 0;
         while !vas.stop.is_set() {
-            if source.next(&mut frame)? == Next::End {
+            if source.next(&mut frame, branches)? == Next::End {
                 passes += 1;
                 if self.input.is_live() || vas.playback.passes.is_some_and(|wanted| passes >= wanted) {
                     break;
@@ -72,7 +80,7 @@ impl Camera {
             }
             let taken = Instant::now();
             #[cfg(feature = "export")] tap.offer(&frame); // frame export
-            self.gauge.frame(handed - source.packet_at(), taken.elapsed(), source.damaged());
+            self.gauge.frame(handed, handed - source.packet_at(), taken.elapsed(), source.damaged());
         }
         Ok(())
     }

@@ -43,7 +43,8 @@ pub(crate) fn run(args: &Args, exported: bool) -> Result<ExitCode, Box<dyn Error
     let folder = args.out.clone().unwrap_or_else(|| repository().join("target/demo"));
     fs::create_dir_all(&folder).map_err(|error| format!("cannot make the folder {}: {error}", folder.display()))?;
     let inputs = if args.inputs.is_empty() { clips() } else { args.inputs.clone() };
-    let playback = Playback { fast: args.fast, passes: None, timeout: Duration::from_secs_f64(args.timeout) };
+    let playback =
+        Playback { fast: args.fast, passes: None, once: false, timeout: Duration::from_secs_f64(args.timeout) };
     let run = Run::open(&inputs, playback)?;
     let mut progress = Progress::new(&run.cameras, args.seconds);
     let played = run.play(Some(args.seconds), |cameras, audience| progress.show(cameras, audience));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::branch::Account;
+use crate::account::Account;
 use crate::process;
 
 /// A run of the host.
@@ -28,6 +28,8 @@ pub(crate) struct ExportFigures {
     pub(crate) bytes: usize,
     /// Bytes that may be taken.
     pub(crate) budget: usize,
+    /// Bytes that are still taken once all cameras have stopped and all readers have left.
+    pub(crate) left: usize,
     /// Threads of this process that export started, by name.
     pub(crate) threads: Vec<String>,
 }
@@ -86,6 +88,14 @@ pub(crate) struct ReaderFigures {
     pub(crate) seen: u64,
     /// Frames that it missed, those that nobody got included.
     pub(crate) missed: Causes,
+    /// How often it asked with all its leases out.
+    pub(crate) refusals: u64,
+    /// How often it panicked with a frame in its hands.
+    pub(crate) panics: u64,
+    /// Starts of the camera that it has read frames of.
+    pub(crate) epochs: u64,
+    /// Rings that it has read frames of, over all starts.
+    pub(crate) generations: u64,
     /// Frames offered since the last one that it saw.
     pub(crate) lag: u64,
 }
@@ -114,6 +124,9 @@ impl CameraFigures {
         let name = &self.name;
         let mut faults = Vec::new();
         for branch in &self.branches {
+            if let Some(failure) = &branch.failure {
+                faults.push(format!("{name}, {}: {failure}", branch.name));
+            }
             if branch.frames != self.decoded {
                 faults
                     .push(format!("{name}: {} decoded, but {} handed to {}", self.decoded, branch.frames, branch.name));
@@ -167,7 +180,7 @@ mod tests {
             published: 8,
             seen: 3,
             missed: [("skipped", 5), ("dropped", 1)].into(),
-            lag: 0,
+            ..ReaderFigures::default()
         };
         let exported = Exported {
             offered: 10,
@@ -186,12 +199,17 @@ mod tests {
             opened: 1,
             decode_us: times,
             copy_us: Some(times),
-            branches: vec![Account { name: "digest", frames: 10, crc32: String::new() }],
+            branches: vec![Account { name: "digest", frames: 10, ..Account::default() }],
             exported: Some(exported),
             warning: None,
         };
-        let export =
-            ExportFigures { state: ExportState::On, bytes: 1, budget: 2, threads: vec!["frame-export".into()] };
+        let export = ExportFigures {
+            state: ExportState::On,
+            bytes: 1,
+            budget: 2,
+            left: 0,
+            threads: vec!["frame-export".into()],
+        };
         Figures { seconds: 1.0, export, process: process::Memory::default(), cameras: vec![camera], faults: Vec::new() }
     }
 

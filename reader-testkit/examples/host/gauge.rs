@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
@@ -26,6 +26,10 @@ pub(crate) struct Readings {
     pub(crate) damaged: u64,
     /// From the packet to the branches, in nanoseconds.
     pub(crate) decode: Histogram<u64>,
+    /// From one frame to the next, in nanoseconds.
+    pub(crate) interval: Histogram<u64>,
+    /// When the last frame was handed to the branches.
+    last: Option<Instant>,
     /// What the tap takes, in nanoseconds.
     pub(crate) offer: Histogram<u64>,
     /// What the camera does without, and why.
@@ -43,6 +47,8 @@ impl Gauge {
                 frames: 0,
                 damaged: 0,
                 decode: times(),
+                interval: times(),
+                last: None,
                 offer: times(),
                 warning: None,
             }),
@@ -56,14 +62,19 @@ impl Gauge {
     pub(crate) fn opened(&self, width: u32, height: u32) {
         let mut readings = self.readings();
         readings.opened += 1;
+        readings.last = None;
         (readings.width, readings.height) = (width, height);
     }
 
-    pub(crate) fn frame(&self, decode: Duration, offer: Duration, damaged: u64) {
+    /// A frame was handed to the branches at `handed`.
+    pub(crate) fn frame(&self, handed: Instant, decode: Duration, offer: Duration, damaged: u64) {
         let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let mut readings = self.readings();
         readings.frames += 1;
         readings.damaged = damaged;
+        if let Some(last) = readings.last.replace(handed) {
+            readings.interval.saturating_record(nanoseconds(handed - last));
+        }
         readings.decode.saturating_record(nanoseconds(decode));
         readings.offer.saturating_record(nanoseconds(offer));
     }

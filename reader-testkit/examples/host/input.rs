@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::slice;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,7 @@ use ffmpeg_next::format::stream::Disposition;
 use ffmpeg_next::frame::Video;
 use ffmpeg_next::{Dictionary, Error, Packet, Rational, codec, decoder, format, media};
 
+use crate::branch::Branch;
 use crate::pace::Pace;
 use crate::stop::Stop;
 
@@ -86,6 +88,8 @@ pub(crate) struct Playback {
     pub(crate) fast: bool,
     /// How often a file is played; for ever when none.
     pub(crate) passes: Option<u64>,
+    /// Whether a stream that ends is left alone, and not opened again.
+    pub(crate) once: bool,
     /// How long a stream may be silent before it counts as lost.
     pub(crate) timeout: Duration,
 }
@@ -165,6 +169,24 @@ impl Source {
         &self.decoder
     }
 
+    /// What the decoder needs beside the pictures, as the container has it.
+    pub(crate) fn extradata(&self) -> Vec<u8> {
+        let parameters = self.parameters();
+        // SAFETY: the parameters are valid as long as they live, and say where their bytes are and how many.
+        unsafe {
+            let raw = &*parameters.as_ptr();
+            match usize::try_from(raw.extradata_size) {
+                Ok(size) if !raw.extradata.is_null() => slice::from_raw_parts(raw.extradata, size).to_vec(),
+                _ => Vec::new(),
+            }
+        }
+    }
+
+    /// What the container says of the stream.
+    pub(crate) fn parameters(&self) -> codec::Parameters {
+        self.demuxer.stream(self.stream).map_or_else(codec::Parameters::new, |stream| stream.parameters())
+    }
+
     /// Seconds per unit of the frames' times.
     pub(crate) fn time_base(&self) -> Rational {
         self.time_base
@@ -180,8 +202,8 @@ impl Source {
         self.damaged
     }
 
-    /// Decodes the next frame.
-    pub(crate) fn next(&mut self, frame: &mut Video) -> Result<Next, InputError> {
+    /// Decodes the next frame, and shows the packets that it takes to the branches.
+    pub(crate) fn next(&mut self, frame: &mut Video, branches: &mut [Box<dyn Branch>]) -> Result<Next, InputError> {
         loop {
             match self.decoder.receive_frame(frame) {
                 Ok(()) => {
@@ -200,6 +222,9 @@ impl Source {
                 _ = self.decoder.send_eof();
                 continue;
             };
+            for branch in &mut *branches {
+                branch.packet(&packet);
+            }
             self.packet_at = Instant::now();
             if self.decoder.send_packet(&packet).is_err() {
                 self.damaged += 1;

@@ -8,7 +8,9 @@
 //! All that frame export adds to it are the lines marked `frame export` in `vas.rs` and `camera.rs`. With
 //! `--no-default-features` they are not compiled, and none of the export crates is linked.
 
+mod account;
 mod ai;
+mod avcc;
 mod branch;
 mod camera;
 mod demo;

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::ai::Audience;
-use crate::branch::Account;
+use crate::account::Account;
+use crate::ai::{Audience, Kind};
+use crate::branch::Outputs;
 use crate::camera::Camera;
 use crate::figures::{CameraFigures, Exported, Figures, Times};
 use crate::gauge::Gauge;
@@ -27,6 +28,8 @@ pub(crate) struct Run {
     pub(crate) vas: Arc<Vas>,
     pub(crate) cameras: Vec<Arc<Camera>>,
     sources: Vec<Source>,
+    outputs: Outputs,
+    readers: Vec<Kind>,
 }
 
 impl Run {
@@ -49,7 +52,20 @@ impl Run {
             joined.collect::<Vec<_>>()
         });
         let sources = gathered(opened)?;
-        Ok(Self { vas, cameras, sources })
+        let readers = Kind::USUAL.into();
+        Ok(Self { vas, cameras, sources, outputs: Outputs::default(), readers })
+    }
+
+    /// What is to be made of the cameras, instead of a digest.
+    pub(crate) fn with_outputs(mut self, outputs: Outputs) -> Self {
+        self.outputs = outputs;
+        self
+    }
+
+    /// Which readers each camera has, instead of the usual ones.
+    pub(crate) fn with_readers(mut self, readers: Vec<Kind>) -> Self {
+        self.readers = readers;
+        self
     }
 
     /// Plays for so long, or until all files have been played or the user has had enough. `watch` is called every now
@@ -59,17 +75,18 @@ impl Run {
         seconds: Option<f64>,
         mut watch: impl FnMut(&[Arc<Camera>], &Audience),
     ) -> Result<(Figures, Audience), Box<dyn Error>> {
-        let Self { vas, cameras, sources } = self;
+        let Self { vas, cameras, sources, outputs, readers } = self;
         let playing = seconds.map_or(Duration::from_secs(10), Duration::from_secs_f64);
-        let mut audience = Audience::join(&vas, &cameras, playing);
+        let mut audience = Audience::join(&vas, &cameras, &readers, playing);
         let start = Instant::now();
         let threads: Vec<_> = cameras
             .iter()
             .cloned()
             .zip(sources)
-            .map(|(camera, source)| {
-                let vas = vas.clone();
-                thread::Builder::new().name("camera".into()).spawn(move || camera.run(&vas, source))
+            .enumerate()
+            .map(|(number, (camera, source))| {
+                let (vas, branches) = (vas.clone(), outputs.branches(&camera.name, number));
+                thread::Builder::new().name("camera".into()).spawn(move || camera.run(&vas, source, branches))
             })
             .collect::<Result<_, _>>()?;
         let mut time_is_up = false;
@@ -86,7 +103,7 @@ impl Run {
             }
             watch(&cameras, &audience);
         }
-        let export = audience.export();
+        let mut export = audience.export();
         let process = Memory::now();
         vas.stop.set();
         let accounts = threads.into_iter().map(|thread| thread.join().expect("a camera's thread does not panic"));
@@ -103,6 +120,7 @@ impl Run {
             }
         }
         let faults = audience.leave();
+        export.left = audience.export().bytes;
         let figures = |(camera, branches): (&Arc<Camera>, Vec<Account>)| {
             camera_figures(camera, played, branches, audience.exported(camera))
         };

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use vas_lifecycle::{CameraId, CameraStats, FrameExport, Missed};
 
-use super::reader::{Kind, Seat};
+use super::reader::Seat;
 use super::sheet;
-use crate::ai::EXPORT_THREAD;
+use crate::ai::{EXPORT_THREAD, Kind};
 use crate::camera::Camera;
 use crate::figures::{Causes, ExportFigures, ExportState, Exported, ReaderFigures};
 use crate::process;
@@ -33,7 +33,7 @@ pub(crate) fn turn_on_unless_told() -> bool {
     !told
 }
 
-/// The readers: each camera has a brisk and a slow one.
+/// The readers.
 pub(crate) struct Audience {
     export: FrameExport,
     seats: Vec<Arc<Seat>>,
@@ -41,12 +41,16 @@ pub(crate) struct Audience {
 }
 
 impl Audience {
-    /// Has readers wait for the cameras. They take pictures for a contact sheet of a run that takes `playing`.
-    pub(crate) fn join(vas: &Arc<Vas>, cameras: &[Arc<Camera>], playing: Duration) -> Self {
+    /// Has readers of these kinds wait for each camera. They take pictures for a contact sheet of a run that takes
+    /// `playing`.
+    pub(crate) fn join(vas: &Arc<Vas>, cameras: &[Arc<Camera>], kinds: &[Kind], playing: Duration) -> Self {
         let export = vas.export.clone();
         let mut audience = Self { export, seats: Vec::new(), threads: Vec::new() };
         if audience.export.is_enabled() {
-            for (camera, kind) in cameras.iter().flat_map(|camera| Kind::ALL.map(|kind| (camera, kind))) {
+            if kinds.contains(&Kind::Panicking) {
+                super::reader::keep_quiet_about_panics();
+            }
+            for (camera, kind) in cameras.iter().flat_map(|camera| kinds.iter().map(move |kind| (camera, *kind))) {
                 let seat = Arc::new(Seat::new(&camera.name, kind, playing));
                 let (vas, taken) = (vas.clone(), seat.clone());
                 // The kernel keeps 15 bytes of a name.
@@ -64,7 +68,7 @@ impl Audience {
         let stats = self.export.stats();
         let state = if self.export.is_enabled() { ExportState::On } else { ExportState::Off };
         let threads = process::threads_named(EXPORT_THREAD);
-        ExportFigures { state, bytes: stats.bytes_in_use, budget: stats.budget, threads }
+        ExportFigures { state, bytes: stats.bytes_in_use, budget: stats.budget, left: 0, threads }
     }
 
     /// What became of a camera's frames; none when it runs without export.
@@ -126,6 +130,10 @@ fn figures(seat: &Seat, offered: u64) -> ReaderFigures {
         published: notes.published(),
         seen: counts.seen,
         missed: causes(&counts.missed),
+        refusals: counts.refusals,
+        panics: notes.panics,
+        epochs: notes.epochs,
+        generations: notes.generations,
         lag: notes.last_id().map_or(0, |last| offered.saturating_sub(last + 1)),
     }
 }

@@ -1,41 +1,45 @@
 //! One reader on a thread of its own, which checks what it gets and keeps some of it as pictures.
 
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vas_lifecycle::{CameraId, CameraStats, Counts, Lease};
+use vas_lifecycle::{CameraId, CameraState, CameraStats, Counts, Lease};
 use vas_reader_testkit::check::{Loss, Order};
-use vas_reader_testkit::readers::{Brisk, Slow, Step, Stepped};
+use vas_reader_testkit::readers::{Brisk, Leaking, PANIC_MESSAGE, Panicking, Slow, Spinning, Stalled, Step, Stepped};
 use vas_reader_testkit::snapshot::Picture;
 
 use super::audience::camera_stats;
 use super::sheet;
+use crate::ai::Kind;
 use crate::vas::Vas;
 
 /// How long the slow reader holds each frame.
 const HOLD: Duration = Duration::from_millis(300);
+/// How long the sluggish reader does.
+const LONG_HOLD: Duration = Duration::from_millis(500);
+/// On which of its frames the panicking reader panics.
+const PANIC_EVERY: u64 = 3;
+/// How often the spinning reader asks in a step.
+const SPINS: u32 = 1000;
+/// How often a reader is refused before it looks whether its camera still runs: with all its leases out it is not told.
+const REFUSALS: u32 = 50;
 /// How long readers sleep between two looks.
 const POLL: Duration = Duration::from_millis(1);
 /// What goes wrong again and again is told this often.
 const MOST_WRONG: usize = 5;
 
-/// How a reader behaves.
-#[derive(Clone, Copy)]
-pub(super) enum Kind {
-    /// Gives each frame back at once.
-    Brisk,
-    /// Holds each frame for 300 ms.
-    Slow,
-}
-
 impl Kind {
-    pub(super) const ALL: [Self; 2] = [Self::Brisk, Self::Slow];
-
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Brisk => "brisk",
             Self::Slow => "slow",
+            Self::Sluggish => "sluggish",
+            Self::Stalled => "stalled",
+            Self::Leaking => "leaking",
+            Self::Panicking => "panicking",
+            Self::Spinning => "spinning",
         }
     }
 
@@ -43,8 +47,25 @@ impl Kind {
         match self {
             Self::Brisk => Box::new(Brisk::new(source)),
             Self::Slow => Box::new(Slow::new(source, HOLD)),
+            Self::Sluggish => Box::new(Slow::new(source, LONG_HOLD)),
+            Self::Stalled => Box::new(Stalled::new(source)),
+            Self::Leaking => Box::new(Leaking::new(source)),
+            Self::Panicking => Box::new(Panicking::new(source, PANIC_EVERY)),
+            Self::Spinning => Box::new(Spinning::new(source, SPINS)),
         }
     }
+}
+
+/// Leaves panics that are meant to be out of standard error.
+pub(super) fn keep_quiet_about_panics() {
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        let payload = info.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        if text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)) != Some(PANIC_MESSAGE) {
+            usual(info);
+        }
+    }));
 }
 
 /// A reader's place.
@@ -66,6 +87,11 @@ pub(super) struct Notes {
     /// Frames offered and published in the spans of subscriptions that have ended, as the camera counts them.
     span: Offered,
     last_id: Option<u64>,
+    /// Epoch and generation of the last frame.
+    last_ring: Option<(u32, u32)>,
+    pub(super) epochs: u64,
+    pub(super) generations: u64,
+    pub(super) panics: u64,
     pub(super) shots: Vec<Shot>,
     pub(super) wrong: Vec<String>,
 }
@@ -114,6 +140,13 @@ impl Notes {
         self.last_id
     }
 
+    /// The frame is of this ring.
+    fn of_ring(&mut self, epoch: u32, generation: u32) {
+        let last = self.last_ring.replace((epoch, generation));
+        self.epochs += u64::from(last.is_none_or(|last| last.0 != epoch));
+        self.generations += u64::from(last != Some((epoch, generation)));
+    }
+
     fn complain(&mut self, result: Result<(), impl ToString>) {
         if let Err(error) = result {
             if self.wrong.len() < MOST_WRONG {
@@ -157,38 +190,54 @@ impl Seat {
         while let Some((before, source, after)) = subscribed(vas, &id) {
             let epoch = source.epoch();
             let mut reader = self.kind.reader(source);
-            loop {
+            let mut refused = 0;
+            let stepped_out = loop {
                 let mut frame = None;
-                let stepped = reader.step(start.elapsed(), &mut |lease| {
-                    frame = Some(*lease.entry());
-                    self.look(lease, start.elapsed());
-                });
+                let step = || {
+                    reader.step(start.elapsed(), &mut |lease| {
+                        frame = Some(*lease.entry());
+                        self.look(lease, start.elapsed());
+                    })
+                };
+                let stepped = catch_unwind(AssertUnwindSafe(step));
                 let mut notes = self.notes();
+                notes.panics += u64::from(stepped.is_err());
+                let stepped = stepped.unwrap_or(Stepped::Took);
                 notes.present = reader.counts();
                 if let Some(entry) = frame {
                     notes.complain(order.check(&entry));
                     let counts = notes.counts();
                     notes.complain(loss.check(&entry, &counts));
                     notes.last_id = Some(entry.frame_id);
+                    notes.of_ring(entry.epoch, entry.generation);
                 }
                 if stepped == Stepped::Closed {
-                    break;
+                    break stepped;
                 }
                 drop(notes);
-                if stepped != Stepped::Took {
+                refused = if stepped == Stepped::Refused { refused + 1 } else { 0 };
+                if refused == REFUSALS {
+                    refused = 0;
+                    if is_over(vas, &id, epoch) {
+                        break stepped;
+                    }
+                }
+                if stepped != Stepped::Took && self.kind != Kind::Spinning {
                     thread::sleep(POLL);
                 }
-            }
+            };
+            let told = stepped_out == Stepped::Closed;
             let end = camera_stats(&vas.export, &id).filter(|stats| stats.epoch == epoch);
             let mut notes = self.notes();
             let counts = notes.counts();
             let end = match end {
-                Some(stats) => {
+                Some(stats) if told => {
                     notes.complain(loss.close(&counts, stats.offered).map(drop));
                     Offered::from(&stats)
                 }
-                // It was started again already; where it was in between, only the reader's count says.
-                None => Offered {
+                // It was started again already, or the reader was not told of the end: where it was in between, only
+                // the reader's count says.
+                _ => Offered {
                     offered: before.offered + notes.present.seen + notes.present.missed.total(),
                     published: before.published + notes.present.seen + notes.present.missed.published(),
                 },
@@ -213,6 +262,11 @@ impl Seat {
             }
         }
     }
+}
+
+/// Whether the camera has ended its start `epoch`.
+fn is_over(vas: &Vas, id: &CameraId, epoch: u32) -> bool {
+    camera_stats(&vas.export, id).is_none_or(|stats| stats.epoch != epoch || stats.state == CameraState::Stopped)
 }
 
 /// Subscribes as soon as the camera runs; none when the host ends before. With the reader comes where the camera was
