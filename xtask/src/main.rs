@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod accept;
 mod ci;
 mod demo;
 mod libtest;
@@ -30,6 +31,7 @@ struct Cli {
 enum Task {
     Setup(setup::Args),
     Demo(demo::Args),
+    Accept(accept::Args),
     /// Run every test: the workspace's, the documentation's, and the loom models.
     Test,
     Loom(loom::Args),
@@ -55,6 +57,7 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Setup(args) => setup::run(&args),
         Task::Demo(args) => demo::run(&args),
+        Task::Accept(args) => accept::run(&args),
         Task::Test => test::test(),
         Task::Loom(args) => loom::run(&args),
         Task::Orderings(args) => orderings::run(&args),

@@ -114,12 +114,7 @@ pub(crate) const PACKAGES: &[Package] = &[
         needed_for: "building MediaSoup",
         probe: Probe::Program("make"),
     },
-    Package {
-        debian: "g++",
-        group: Group::Mediasoup,
-        needed_for: "building MediaSoup",
-        probe: Probe::Program("g++"),
-    },
+    Package { debian: "g++", group: Group::Mediasoup, needed_for: "building MediaSoup", probe: Probe::Program("g++") },
     Package {
         debian: "python3",
         group: Group::Mediasoup,

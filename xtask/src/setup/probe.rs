@@ -44,10 +44,7 @@ fn pkg_config(library: &str) -> bool {
 fn under_lib(root: &Path, file: &str) -> bool {
     let homes = [root.join("usr/lib"), root.join("usr/lib64")];
     let triplets = children(&homes[0]); // usr/lib/x86_64-linux-gnu
-    homes
-        .iter()
-        .chain(&triplets)
-        .any(|home| home.join(file).is_file())
+    homes.iter().chain(&triplets).any(|home| home.join(file).is_file())
 }
 
 /// bindgen loads the library, and the library needs the compiler's own headers: Debian's libclang1 comes without them.

@@ -1,0 +1,67 @@
+//! The programs that a run needs, built.
+
+use std::fs;
+use std::io::{IsTerminal as _, stderr};
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::testkit;
+use crate::process::{cargo, root, target_dir};
+use crate::progress::quietly;
+
+/// The programs.
+pub(crate) struct Builds {
+    /// The host without the marked lines and the crates.
+    pub(crate) absent: PathBuf,
+    /// The host with them.
+    pub(crate) export: PathBuf,
+    /// MediaSoup with its viewers; none in a quick run.
+    pub(crate) sink: Option<PathBuf>,
+}
+
+/// Builds them all; those that are up to date cost an instant.
+pub(crate) fn all(quick: bool) -> Result<Builds> {
+    let export = host("Building the host", "release", true)?;
+    let absent = host("Building the host without frame export", "accept/absent", false)?;
+    let sink = if quick { None } else { Some(sink()?) };
+    Ok(Builds { absent, export, sink })
+}
+
+/// Each of the two hosts has a target directory: in one they would replace each other.
+fn host(what: &str, directory: &str, export: bool) -> Result<PathBuf> {
+    let mut build = cargo();
+    build.args(["build", "--quiet", "--release", "--package", "vas-reader-testkit", "--example", "host"]);
+    build.arg("--manifest-path").arg(root().join("Cargo.toml"));
+    let target = if export { target_dir("") } else { target_dir(directory) };
+    if !export {
+        build.arg("--no-default-features").arg("--target-dir").arg(&target);
+        build.env("RUSTC_WORKSPACE_WRAPPER", root().join("xtask/noting-rustc.sh")).env("VAS_NOTES", notes());
+        fs::create_dir_all(notes())?;
+    }
+    if stderr().is_terminal() {
+        build.args(["--color", "always"]);
+    }
+    quietly(&format!("{what} (minutes at first)"), &mut build)?;
+    Ok(target.join("release/examples/host"))
+}
+
+/// Where the compiler's command for the host without export is noted.
+pub(crate) fn notes() -> PathBuf {
+    target_dir("accept/notes")
+}
+
+/// MediaSoup's C++ is of a time when Python and glibc were older. What makes up for that is in its build's environment
+/// only.
+fn sink() -> Result<PathBuf> {
+    let package = testkit().join("mediasoup");
+    let older = package.join("build-env");
+    let target = target_dir("mediasoup");
+    let mut build = cargo();
+    build.args(["build", "--quiet", "--release", "--locked"]);
+    build.arg("--manifest-path").arg(package.join("Cargo.toml")).arg("--target-dir").arg(&target);
+    build.env("PYTHON", "/usr/bin/python3").env("PYTHONPATH", &older);
+    build.env("CXXFLAGS", format!("-include {}", older.join("sigstksz.h").display()));
+    quietly("Building MediaSoup (some 10 minutes at first)", &mut build)?;
+    Ok(target.join("release/vas-mediasoup-sink"))
+}
