@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use crate::accept;
 use crate::demo;
 use crate::loom::under_loom;
 use crate::no_std::no_std;
@@ -26,6 +27,7 @@ const STEPS: &[Step] = &[
     ("test", test),
     ("demo", || run(&mut demo::built_host(&demo::Args::clips_for(3))?)),
     ("benches", benches),
+    ("accept", || accept::run(&accept::QUICK)),
 ];
 
 pub(crate) fn ci() -> Result<()> {

@@ -74,8 +74,9 @@ pub(super) fn criterion(bench: &mut Bench) -> Result<Vec<Criterion>> {
     // Were export compiled in all the same, the comparison would show nothing.
     let figure = format!("{} and {} bytes", absent.len(), export.len());
     criterion.judge("the program with them", figure, "another", absent != export);
-    for name in ["absent", "without-lines", "export"] {
-        let crates = crates(&folder.join(name), bench, &folder)?;
+    let programs = [("absent", &bench.builds.absent), ("without-lines", &again), ("export", &bench.builds.export)];
+    for (name, program) in programs {
+        let crates = crates(program, bench, &folder)?;
         let expected = name == "export";
         let figure = if crates.is_empty() { "none".to_owned() } else { crates.join(", ") };
         let target = if expected { "all three" } else { "none" };
@@ -153,10 +154,8 @@ fn compiled(absent: &Path, folder: &Path) -> Result<PathBuf> {
     made.find(|path| path.extension().is_none()).context("rustc made no program")
 }
 
-/// Which crates of export a program has strings of: their panics and names.
+/// Which crates of export a program has code of.
 fn crates(program: &Path, bench: &Bench, folder: &Path) -> Result<Vec<&'static str>> {
-    let text = bench.children.run("strings", &command("strings", [program]), &folder.join("strings.log"), MOST)?;
-    let names = [("vas-ring", "ring/src/"), ("vas-tap", "tap/src/"), ("vas-lifecycle", "lifecycle/src/")];
-    let has = |part: &str| text.lines().any(|line| line.split([' ', '(']).any(|word| word.starts_with(part)));
-    Ok(names.iter().filter(|(_, part)| has(part)).map(|(name, _)| *name).collect())
+    let symbols = bench.children.run("nm", &command("nm", [program]), &folder.join("nm.log"), MOST)?;
+    Ok(["vas_ring", "vas_tap", "vas_lifecycle"].into_iter().filter(|name| symbols.contains(name)).collect())
 }
