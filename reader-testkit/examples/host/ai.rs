@@ -44,7 +44,7 @@ mod absent {
     pub(crate) struct Audience;
 
     impl Audience {
-        pub(crate) fn join(_: &Arc<Vas>, _: &[Arc<Camera>], _: &[Kind], _: Duration) -> Self {
+        pub(crate) fn join(_: &Arc<Vas>, _: &[Arc<Camera>], _: &[Kind], _: Option<Duration>) -> Self {
             Self
         }
 

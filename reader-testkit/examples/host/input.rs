@@ -238,6 +238,10 @@ impl Source {
             let mut packet = Packet::empty();
             self.watch.restart();
             match packet.read(&mut self.demuxer) {
+                // When FFmpeg is interrupted it first gives what it had not given yet.
+                Ok(()) if self.input.is_live() && self.watch.is_over() => {
+                    return Err(self.input.error(Reason::Silent(self.watch.timeout)));
+                }
                 Ok(()) => {}
                 Err(Error::Eof) => return Ok(None),
                 // A file that breaks off ends where it does.

@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
         fs::create_dir_all(folder)?;
     }
     let outputs = Outputs { record: args.record.clone(), produce: args.produce.clone() };
-    let mut run = Run::open(&args.inputs, playback)?.with_outputs(outputs);
+    let mut run = Run::open(&args.inputs, playback)?.with_outputs(outputs).without_pictures();
     if let Some(readers) = &args.readers {
         run = run.with_readers(readers.clone());
     }

@@ -20,6 +20,8 @@ use crate::vas::Vas;
 
 /// How often a run is watched.
 const TICK: Duration = Duration::from_millis(100);
+/// How long export may keep memory for a camera that starts again.
+const GIVE_BACK: Duration = Duration::from_secs(3);
 /// The exit status of a process that SIGINT ended, by custom.
 const INTERRUPTED: i32 = 130;
 
@@ -30,6 +32,7 @@ pub(crate) struct Run {
     sources: Vec<Source>,
     outputs: Outputs,
     readers: Vec<Kind>,
+    pictures: bool,
 }
 
 impl Run {
@@ -53,12 +56,18 @@ impl Run {
         });
         let sources = gathered(opened)?;
         let readers = Kind::USUAL.into();
-        Ok(Self { vas, cameras, sources, outputs: Outputs::default(), readers })
+        Ok(Self { vas, cameras, sources, outputs: Outputs::default(), readers, pictures: true })
     }
 
     /// What is to be made of the cameras, instead of a digest.
     pub(crate) fn with_outputs(mut self, outputs: Outputs) -> Self {
         self.outputs = outputs;
+        self
+    }
+
+    /// The readers take no pictures for a contact sheet.
+    pub(crate) fn without_pictures(mut self) -> Self {
+        self.pictures = false;
         self
     }
 
@@ -75,8 +84,9 @@ impl Run {
         seconds: Option<f64>,
         mut watch: impl FnMut(&[Arc<Camera>], &Audience),
     ) -> Result<(Figures, Audience), Box<dyn Error>> {
-        let Self { vas, cameras, sources, outputs, readers } = self;
+        let Self { vas, cameras, sources, outputs, readers, pictures } = self;
         let playing = seconds.map_or(Duration::from_secs(10), Duration::from_secs_f64);
+        let playing = pictures.then_some(playing);
         let mut audience = Audience::join(&vas, &cameras, &readers, playing);
         let start = Instant::now();
         let threads: Vec<_> = cameras
@@ -120,7 +130,7 @@ impl Run {
             }
         }
         let faults = audience.leave();
-        export.left = audience.export().bytes;
+        export.left = left(&audience);
         let figures = |(camera, branches): (&Arc<Camera>, Vec<Account>)| {
             camera_figures(camera, played, branches, audience.exported(camera))
         };
@@ -128,6 +138,18 @@ impl Run {
         let mut figures = Figures { seconds: played.as_secs_f64(), export, process, cameras, faults };
         figures.check();
         Ok((figures, audience))
+    }
+}
+
+/// What export still has, once it has had the time to give back what nobody uses.
+fn left(audience: &Audience) -> usize {
+    let deadline = Instant::now() + GIVE_BACK;
+    loop {
+        let left = audience.export().bytes;
+        if left == 0 || Instant::now() >= deadline {
+            return left;
+        }
+        thread::sleep(TICK);
     }
 }
 

@@ -15,10 +15,10 @@ use super::stage;
 use super::verdict::Criterion;
 
 /// Silence that the hosts take for the loss of a camera.
-const TIMEOUT: &str = "1";
+const TIMEOUT: &str = "2";
 /// How long a killed camera is away, and how long a frozen one stays frozen: longer than the timeout.
 const AWAY: Duration = Duration::from_millis(300);
-const FROZEN: Duration = Duration::from_millis(1800);
+const FROZEN: Duration = Duration::from_millis(3200);
 /// How long a host may take to be back.
 const BACK: Duration = Duration::from_secs(20);
 /// Frames that show that it is.

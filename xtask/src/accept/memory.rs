@@ -48,8 +48,6 @@ pub(super) fn criterion(bench: &mut Bench) -> Result<Vec<Criterion>> {
     let most = moments.iter().map(|moment| moment.bytes).max().unwrap_or(0);
     let target = format!("at most {:.2} MiB: slots x frame", bound as f64 / MIB);
     criterion.judge("export's bytes", mib(most), target, most <= bound && most > 0);
-    let last = moments.last().map_or(0, |moment| moment.bytes);
-    criterion.judge("the same at the end", mib(last), mib(most), last == most);
 
     let grown = growth(&moments);
     criterion.judge(

@@ -42,8 +42,8 @@ pub(crate) struct Audience {
 
 impl Audience {
     /// Has readers of these kinds wait for each camera. They take pictures for a contact sheet of a run that takes
-    /// `playing`.
-    pub(crate) fn join(vas: &Arc<Vas>, cameras: &[Arc<Camera>], kinds: &[Kind], playing: Duration) -> Self {
+    /// `playing`, or none.
+    pub(crate) fn join(vas: &Arc<Vas>, cameras: &[Arc<Camera>], kinds: &[Kind], playing: Option<Duration>) -> Self {
         let export = vas.export.clone();
         let mut audience = Self { export, seats: Vec::new(), threads: Vec::new() };
         if audience.export.is_enabled() {

@@ -72,8 +72,8 @@ pub(super) fn keep_quiet_about_panics() {
 pub(super) struct Seat {
     pub(super) camera: String,
     pub(super) kind: Kind,
-    /// Time from one picture to the next.
-    shot_every: Duration,
+    /// Time from one picture to the next; without it there are none.
+    shot_every: Option<Duration>,
     notes: Mutex<Notes>,
 }
 
@@ -172,9 +172,9 @@ impl Notes {
 }
 
 impl Seat {
-    /// A place at a camera, for a run that takes `playing`.
-    pub(super) fn new(camera: &str, kind: Kind, playing: Duration) -> Self {
-        let shot_every = playing / sheet::COLUMNS as u32;
+    /// A place at a camera, for a run that takes `playing` if pictures are to be taken.
+    pub(super) fn new(camera: &str, kind: Kind, playing: Option<Duration>) -> Self {
+        let shot_every = playing.map(|playing| playing / sheet::COLUMNS as u32);
         Self { camera: camera.to_owned(), kind, shot_every, notes: Mutex::default() }
     }
 
@@ -250,8 +250,9 @@ impl Seat {
 
     /// Looks at a borrowed frame: takes a picture when it is time for one.
     fn look(&self, frame: &Lease, passed: Duration) {
+        let Some(shot_every) = self.shot_every else { return };
         let taken = self.notes().shots.len();
-        if taken < sheet::COLUMNS && passed >= self.shot_every * taken as u32 {
+        if taken < sheet::COLUMNS && passed >= shot_every * taken as u32 {
             let picture = Picture::of(frame).map(|picture| sheet::thumbnail(&picture));
             let seconds =
                 frame.pts().map(|pts| pts as f64 * f64::from(frame.time_base.num) / f64::from(frame.time_base.den));
