@@ -81,7 +81,7 @@ fn off_allocates_nothing_and_starts_nothing() {
         assert!(printed.contains(words), "no '{words}' in: {printed}");
     }
     let export = &summary(out.path())["export"];
-    assert_eq!(*export, serde_json::json!({ "state": "off", "bytes": 0, "budget": 0, "threads": [] }));
+    assert_eq!(*export, serde_json::json!({ "state": "off", "bytes": 0, "left": 0, "budget": 0, "threads": [] }));
     assert!(!out.path().join("contact-sheet.png").exists());
 }
 

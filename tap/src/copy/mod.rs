@@ -47,7 +47,7 @@ impl Copier {
             CopyMode::Streaming => true,
         };
         // A ring's slots are aligned; other sinks are not taken at their word.
-        Kernel(self.streaming.filter(|_| wanted && slot.addr() % streaming::LINE == 0))
+        Kernel(self.streaming.filter(|_| wanted && slot.addr().is_multiple_of(streaming::LINE)))
     }
 }
 
