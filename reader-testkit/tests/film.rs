@@ -31,7 +31,7 @@ const CLIPS: [(&str, u64, (u32, u32)); 2] =
     [("bigbuckbunny.mp4", 132, (1280, 720)), ("sintel-captions.ts", 240, (400, 170))];
 
 fn open(name: &str) -> Source {
-    let playback = Playback { fast: true, passes: None, timeout: Duration::from_secs(10) };
+    let playback = Playback { fast: true, passes: None, once: false, timeout: Duration::from_secs(10) };
     Source::open(&Input::file(&clip(name)), playback, &Stop::default()).expect("the clip opens")
 }
 
@@ -52,7 +52,7 @@ fn play(name: &str, export: &FrameExport, passes: u32, mut each: impl FnMut(Offe
     let mut tap = Tap::new(writer).with_time_base(source.time_base());
     let (mut frame, mut pixels, mut pass) = (Video::empty(), Vec::new(), 0);
     loop {
-        if source.next(&mut frame).expect("the clip is sound") == Next::End {
+        if source.next(&mut frame, |_| {}).expect("the clip is sound") == Next::End {
             pass += 1;
             if pass == passes {
                 return;

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use ffmpeg_next::Packet;
 use ffmpeg_next::frame::Video;
 
 use crate::account::Account;
@@ -66,7 +67,8 @@ impl Camera {
         let mut frame = Video::empty();
         let mut passes = 0;
         while !vas.stop.is_set() {
-            if source.next(&mut frame, branches)? == Next::End {
+            let packet = |packet: &Packet| branches.iter_mut().for_each(|branch| branch.packet(packet));
+            if source.next(&mut frame, packet)? == Next::End {
                 passes += 1;
                 if self.input.is_live() || vas.playback.passes.is_some_and(|wanted| passes >= wanted) {
                     break;

@@ -17,7 +17,6 @@ use ffmpeg_next::format::stream::Disposition;
 use ffmpeg_next::frame::Video;
 use ffmpeg_next::{Dictionary, Error, Packet, Rational, codec, decoder, format, media};
 
-use crate::branch::Branch;
 use crate::pace::Pace;
 use crate::stop::Stop;
 
@@ -202,8 +201,8 @@ impl Source {
         self.damaged
     }
 
-    /// Decodes the next frame, and shows the packets that it takes to the branches.
-    pub(crate) fn next(&mut self, frame: &mut Video, branches: &mut [Box<dyn Branch>]) -> Result<Next, InputError> {
+    /// Decodes the next frame, and shows the packets that it takes.
+    pub(crate) fn next(&mut self, frame: &mut Video, mut show: impl FnMut(&Packet)) -> Result<Next, InputError> {
         loop {
             match self.decoder.receive_frame(frame) {
                 Ok(()) => {
@@ -222,9 +221,7 @@ impl Source {
                 _ = self.decoder.send_eof();
                 continue;
             };
-            for branch in &mut *branches {
-                branch.packet(&packet);
-            }
+            show(&packet);
             self.packet_at = Instant::now();
             if self.decoder.send_packet(&packet).is_err() {
                 self.damaged += 1;

@@ -18,10 +18,10 @@ impl Pace {
     /// Waits until the stream's time is `seconds`. Returns early when the host ends.
     pub(crate) fn wait_for(&mut self, seconds: f64, stop: &Stop) {
         let now = Instant::now();
-        if let Some(due) = self.due(seconds, now) {
-            if due > now {
-                stop.wait_until(due);
-            }
+        if let Some(due) = self.due(seconds, now)
+            && due > now
+        {
+            stop.wait_until(due);
         }
     }
 

@@ -93,7 +93,7 @@ impl<S: Source> Step for Panicking<S> {
         self.source.newest().then(|frame| {
             look(&frame);
             self.taken += 1;
-            assert!(self.taken % self.every != 0, "{PANIC_MESSAGE}");
+            assert!(!self.taken.is_multiple_of(self.every), "{PANIC_MESSAGE}");
         })
     }
 

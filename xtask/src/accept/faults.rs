@@ -160,7 +160,7 @@ fn judge(
         );
     }
     if let [first, .., last] = resident {
-        let more = last.cast_signed() - first.cast_signed();
+        let more = *last as i64 - *first as i64;
         let figure = format!("{:+.1} MiB", more as f64 / f64::from(1 << 20));
         criterion.judge(format!("{name}: resident memory"), figure, "within 8 MiB", more <= SLACK);
     }

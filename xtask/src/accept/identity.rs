@@ -71,7 +71,7 @@ fn identical(bench: &Bench, files: &Hosts, rtsp: &Hosts) -> Result<Criterion> {
 }
 
 /// A recording beside that of the host without export.
-fn compare(
+pub(super) fn compare(
     criterion: &mut Criterion,
     what: &str,
     (absent, before): (&Shown, &CameraFigures),
@@ -139,6 +139,7 @@ pub(super) fn viewers(bench: &Bench, number: u8, absent: &Shown, others: &[(&Exp
     criterion
 }
 
+/// Adds what viewers got to a criterion.
 pub(super) fn see_viewers(bench: &Bench, criterion: &mut Criterion, absent: &Shown, others: &[(&Export, &Shown)]) {
     if bench.builds.sink.is_none() {
         criterion.not_run("viewers", "MediaSoup is left out of a quick run");

@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use super::Bench;
 use super::host::{CameraFigures, Export};
-use super::identity::see_viewers;
+use super::identity::{compare, see_viewers};
 use super::stage;
 use super::verdict::Criterion;
 
@@ -33,6 +33,7 @@ pub(super) fn criterion(bench: &mut Bench) -> Result<Vec<Criterion>> {
         before.damaged,
         after.damaged == before.damaged,
     );
+    compare(&mut criterion, "on", (absent, before), (on, after))?;
     for reader in after.exported.iter().flat_map(|exported| &exported.readers) {
         let missed: u64 = reader.missed.values().sum();
         criterion.tell(format!("reader {}", reader.name), format!("{} seen, {missed} missed", reader.seen));

@@ -18,7 +18,7 @@ const OPENS: [&str; 9] =
     ["open", "openat", "creat", "socket", "socketpair", "memfd_create", "shmget", "pipe2", "eventfd2"];
 const TRACED: &str = "open,openat,creat,socket,socketpair,memfd_create,shmget,pipe2,eventfd2,mmap,clone,clone3";
 /// What glibc's malloc reads before it gives memory back, and what the host reads of its own threads and memory.
-const OTHERS: [&str; 2] = ["/proc/sys/vm/overcommit_memory", "/proc/self/"];
+const OTHERS: [&str; 3] = ["/proc/sys/vm/overcommit_memory", "/proc/self/task", "/proc/self/status"];
 
 /// Calls by thread and name, and what was opened by whom.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -59,7 +59,8 @@ pub(super) fn criterion(bench: &mut Bench) -> Result<Vec<Criterion>> {
     for thread in own {
         // A thread that was not seen shows nothing.
         let calls: usize = on.calls.iter().filter(|((by, _), _)| by == thread).map(|(_, n)| n).sum();
-        let opened: Vec<_> = on.opened.keys().filter(|(by, _)| by == thread).map(|(_, what)| what.clone()).collect();
+        let opened = on.opened.keys().filter(|(by, what)| by == thread && !is_others(what));
+        let opened: Vec<_> = opened.map(|(_, what)| what.clone()).collect();
         let figure = if opened.is_empty() { format!("nothing, in {calls} calls") } else { opened.join("; ") };
         criterion.judge(format!("on: opened by thread {thread}"), figure, "nothing", opened.is_empty() && calls > 0);
     }
@@ -123,8 +124,13 @@ impl Trace {
         };
         let before = sum(other);
         let more = sum(self).into_iter().filter(|(what, n)| n > before.get(what).unwrap_or(&0));
-        more.map(|(what, _)| what).filter(|what| !OTHERS.iter().any(|known| what.starts_with(known))).collect()
+        more.map(|(what, _)| what).filter(|what| !is_others(what)).collect()
     }
+}
+
+/// Whether it is known to be opened by others than the crates, in the absent build too.
+fn is_others(what: &str) -> bool {
+    OTHERS.iter().any(|known| what.starts_with(known))
 }
 
 /// What DHAT writes, as far as it is looked at.

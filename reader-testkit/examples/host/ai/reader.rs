@@ -148,10 +148,10 @@ impl Notes {
     }
 
     fn complain(&mut self, result: Result<(), impl ToString>) {
-        if let Err(error) = result {
-            if self.wrong.len() < MOST_WRONG {
-                self.wrong.push(error.to_string());
-            }
+        if let Err(error) = result
+            && self.wrong.len() < MOST_WRONG
+        {
+            self.wrong.push(error.to_string());
         }
     }
 
