@@ -6,7 +6,7 @@ use ffmpeg_next::ffi::AVFrame;
 use ffmpeg_next::frame::Video;
 use vas_ring::{CopyMode, DropCause, FrameSink, Rational};
 
-use crate::copy::Copier;
+use crate::copy::Kernel;
 use crate::plan::{Plan, Shape};
 use crate::{bounds, clock, picture};
 
@@ -35,7 +35,7 @@ pub struct Tap<S> {
     /// How the last frame was copied: as long as frames are alike, they need not be looked into again.
     plan: Option<Plan>,
     time_base: Rational,
-    copier: Copier,
+    copy: CopyMode,
     /// The sink panicked. What it is worth since, nobody knows.
     broken: bool,
 }
@@ -43,8 +43,8 @@ pub struct Tap<S> {
 impl<S: FrameSink> Tap<S> {
     /// A tap that writes to `sink`, in the way that the sink asks for.
     pub fn new(sink: S) -> Self {
-        let copier = Copier::new(sink.copy_mode());
-        Self { sink, plan: None, time_base: Rational::default(), copier, broken: false }
+        let copy = sink.copy_mode();
+        Self { sink, plan: None, time_base: Rational::default(), copy, broken: false }
     }
 
     /// Says what the unit of the frames' presentation times is. Without it, entries carry 0/1: unknown.
@@ -59,7 +59,7 @@ impl<S: FrameSink> Tap<S> {
     /// Copies in this way, instead of the one that the sink asks for.
     #[must_use]
     pub fn with_copy(mut self, copy: CopyMode) -> Self {
-        self.copier = Copier::new(copy);
+        self.copy = copy;
         self
     }
 
@@ -153,7 +153,7 @@ impl<S: FrameSink> Tap<S> {
             // A sink that does not keep its word. Dropping the claim counts the frame.
             return Err((DropCause::Abandoned, Some(id)));
         };
-        let kernel = self.copier.kernel(slot.as_ptr(), bytes, was_leased);
+        let kernel = Kernel::choose(self.copy, slot.as_ptr(), bytes, was_leased);
         for ((plane, source), data) in plan.copies().zip(data) {
             // SAFETY: `plan` has checked the source against the frame's buffers as far as these are known, beyond which
             // the caller gives their word. The planes of a layout lie within its bytes, which the slot has; nobody else

@@ -25,37 +25,23 @@ use streaming::Streaming;
 /// 0.6 to 1.0 of a streaming one's time, of 3.1 MB 1.0 to 1.4, of 8 MB and more 1.2 to 1.6.
 const LARGE: usize = 3_000_000;
 
-/// Copies frames.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Copier {
-    mode: CopyMode,
-    /// What this processor has of it.
-    streaming: Option<Streaming>,
-}
-
-impl Copier {
-    pub(crate) fn new(mode: CopyMode) -> Self {
-        Self { mode, streaming: Streaming::detect() }
-    }
-
-    /// The kernel for a frame of `bytes` bytes into a slot at `slot`, of which another core may hold the lines.
-    #[inline]
-    pub(crate) fn kernel(&self, slot: *const u8, bytes: usize, was_leased: bool) -> Kernel {
-        let wanted = match self.mode {
-            CopyMode::Auto => was_leased || bytes >= LARGE,
-            CopyMode::Cached => false,
-            CopyMode::Streaming => true,
-        };
-        // A ring's slots are aligned; other sinks are not taken at their word.
-        Kernel(self.streaming.filter(|_| wanted && slot.addr().is_multiple_of(streaming::LINE)))
-    }
-}
-
 /// One way of copying, for all planes of a frame.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kernel(Option<Streaming>);
 
 impl Kernel {
+    /// The kernel for a frame of `bytes` bytes into a slot at `slot`, of which another core may hold the lines.
+    #[inline]
+    pub(crate) fn choose(mode: CopyMode, slot: *const u8, bytes: usize, was_leased: bool) -> Self {
+        let wanted = match mode {
+            CopyMode::Auto => was_leased || bytes >= LARGE,
+            CopyMode::Cached => false,
+            CopyMode::Streaming => true,
+        };
+        // A ring's slots are aligned; other sinks are not taken at their word.
+        Self(Streaming::AVAILABLE.filter(|_| wanted && slot.addr().is_multiple_of(streaming::LINE)))
+    }
+
     /// Copies a plane.
     ///
     /// # Safety
@@ -104,7 +90,7 @@ mod tests {
     #[test]
     fn the_rule() {
         let aligned = ptr::without_provenance::<u8>(4096);
-        let streams = |mode, slot, bytes, leased| Copier::new(mode).kernel(slot, bytes, leased).0.is_some();
+        let streams = |mode, slot, bytes, leased| Kernel::choose(mode, slot, bytes, leased).0.is_some();
         assert!(!streams(CopyMode::Auto, aligned, LARGE - 1, false));
         assert!(streams(CopyMode::Auto, aligned, LARGE, false));
         assert!(streams(CopyMode::Auto, aligned, 64, true));
