@@ -133,14 +133,14 @@ fn nothing_but_the_copy() {
         offers(&mut tap, &mut reader, &frames, &empty, 4);
 
         let (allocations, faults) = (ALLOCATIONS.load(Ordering::Relaxed), page_faults());
-        offers(&mut tap, &mut reader, &frames, &empty, 1000);
+        offers(&mut tap, &mut reader, &frames, &empty, 300);
         let allocations = ALLOCATIONS.load(Ordering::Relaxed) - allocations;
         assert_eq!((allocations, page_faults() - faults), (0, 0), "allocations and page faults, {mode}");
         // The count is alive.
         drop(std::hint::black_box(Box::new(1)));
         assert!(ALLOCATIONS.load(Ordering::Relaxed) > 0);
 
-        assert!(without_system_calls(|| offers(&mut tap, &mut reader, &frames, &empty, 1000)), "a system call, {mode}");
+        assert!(without_system_calls(|| offers(&mut tap, &mut reader, &frames, &empty, 300)), "a system call, {mode}");
     }
     // The check is alive.
     assert!(!without_system_calls(|| std::thread::sleep(std::time::Duration::from_nanos(1))));
