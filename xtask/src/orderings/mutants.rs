@@ -197,7 +197,8 @@ impl Mistake {
         let found: Vec<_> = source.match_indices(from).map(|(at, _)| at).collect();
         let [at] = found[..] else {
             bail!(
-                "{file}: the text to change for \"{what}\" is there {} times, wanted once; bring it up to date:\n{from}",
+                "{file}: the text to change for \"{what}\" is there {} times, wanted once; \
+                 bring it up to date:\n{from}",
                 found.len()
             );
         };
