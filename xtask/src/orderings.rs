@@ -7,7 +7,6 @@
 use std::io::{Write as _, stdout};
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -105,28 +104,27 @@ fn try_all(mutants: &[Mutant], labs: &[Lab], order: &[String], limit: Duration) 
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     let progress = ProgressBar::new(mutants.len() as u64).with_style(style);
     spin(&progress);
-    let (next, trials) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let work = |lab: &Lab| -> Result<()> {
-        while let Some((index, mutant)) = {
+    let next = AtomicUsize::new(0);
+    let work = |lab: &Lab| -> Result<Vec<(usize, Trial)>> {
+        let mut trials = Vec::new();
+        loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            mutants.get(index).map(|mutant| (index, mutant))
-        } {
+            let Some(mutant) = mutants.get(index) else { return Ok(trials) };
             progress.set_message(mutant.label());
+            // After an error the others need not go on either.
             let trial =
                 try_one(mutant, lab, order, limit).inspect_err(|_| next.store(mutants.len(), Ordering::Relaxed))?;
             progress.suspend(|| eprintln!("{}: {}", mutant.label(), trial.outcome));
             progress.inc(1);
-            trials.lock().unwrap_or_else(PoisonError::into_inner).push((index, trial));
+            trials.push((index, trial));
         }
-        Ok(())
     };
-    let outcome: Result<()> = thread::scope(|scope| {
+    let trials: Result<Vec<_>> = thread::scope(|scope| {
         let workers: Vec<_> = labs.iter().map(|lab| scope.spawn(|| work(lab))).collect();
-        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|_| bail!("a worker panicked")))
+        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| bail!("a worker panicked"))).collect()
     });
     progress.finish_and_clear();
-    outcome?;
-    let mut trials = trials.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut trials: Vec<_> = trials?.into_iter().flatten().collect();
     trials.sort_by_key(|&(index, _)| index);
     Ok(trials.into_iter().map(|(_, trial)| trial).collect())
 }
