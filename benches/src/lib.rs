@@ -1,1 +1,3 @@
-//! Shared parts of the benches.
+//! Shared parts of the benches, and the comparison with what people use today: see [`compare`].
+
+pub mod compare;

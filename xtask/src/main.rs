@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 
 mod accept;
 mod ci;
+mod compare;
 mod demo;
 mod libtest;
 mod loom;
@@ -32,6 +33,7 @@ enum Task {
     Setup(setup::Args),
     Demo(demo::Args),
     Accept(accept::Args),
+    Compare(compare::Args),
     /// Run every test: the workspace's, the documentation's, and the loom models.
     Test,
     Loom(loom::Args),
@@ -58,6 +60,7 @@ fn run(task: Task) -> Result<()> {
         Task::Setup(args) => setup::run(&args),
         Task::Demo(args) => demo::run(&args),
         Task::Accept(args) => accept::run(&args),
+        Task::Compare(args) => compare::compare(&args),
         Task::Test => test::test(),
         Task::Loom(args) => loom::run(&args),
         Task::Orderings(args) => orderings::run(&args),

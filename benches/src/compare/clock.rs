@@ -1,0 +1,82 @@
+//! Time in single nanoseconds.
+
+use std::time::{Duration, Instant};
+
+/// A clock that costs little to read, and knows how much.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    ticks_per_ns: f64,
+    overhead: u64,
+}
+
+impl Clock {
+    /// Finds out how fast the clock ticks, and what reading it costs.
+    pub fn calibrate() -> Self {
+        let (start, ticks) = (Instant::now(), ticks());
+        while start.elapsed() < Duration::from_millis(50) {
+            std::hint::spin_loop();
+        }
+        let ticks_per_ns = (self::ticks() - ticks) as f64 / start.elapsed().as_nanos() as f64;
+        let mut pairs: Vec<u64> = (0..10_001)
+            .map(|_| {
+                let start = self::ticks();
+                self::ticks() - start
+            })
+            .collect();
+        pairs.sort_unstable();
+        Self { ticks_per_ns, overhead: pairs[pairs.len() / 2] }
+    }
+
+    /// Ticks since some time. Nothing before it is still going on, and nothing after it has begun.
+    #[inline(always)]
+    pub fn now(&self) -> u64 {
+        ticks()
+    }
+
+    /// Nanoseconds of a time that was taken as the difference of two readings, less what reading cost.
+    pub fn ns(&self, ticks: u64) -> f64 {
+        ticks.saturating_sub(self.overhead) as f64 / self.ticks_per_ns
+    }
+
+    /// Ticks in so many nanoseconds.
+    pub fn ticks(&self, ns: f64) -> u64 {
+        (ns * self.ticks_per_ns) as u64
+    }
+
+    /// What two readings in a row differ by, which is taken off each time, in nanoseconds.
+    pub fn overhead_ns(&self) -> f64 {
+        self.overhead as f64 / self.ticks_per_ns
+    }
+
+    /// Nanoseconds per call, over `n` calls timed as one.
+    #[inline]
+    pub fn per_call(&self, n: usize, mut call: impl FnMut()) -> f64 {
+        let start = self.now();
+        for _ in 0..n {
+            call();
+        }
+        self.ns(self.now() - start) / n as f64
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+#[allow(unused_unsafe, reason = "safe from Rust 1.87 on")]
+fn ticks() -> u64 {
+    use std::arch::x86_64::{_mm_lfence, _rdtsc};
+    // SAFETY: every x86-64 processor has them.
+    unsafe {
+        _mm_lfence();
+        let ticks = _rdtsc();
+        _mm_lfence();
+        ticks
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn ticks() -> u64 {
+    use std::sync::OnceLock;
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_nanos() as u64
+}

@@ -1,0 +1,49 @@
+//! Who competes: one small file each.
+
+pub mod arc_swap;
+pub mod broadcast;
+pub mod bus;
+pub mod disruptor;
+pub mod ffmpeg;
+pub mod force_push;
+pub mod iceoryx;
+pub mod limits;
+pub mod mutex_ring;
+pub mod ours;
+pub mod pool;
+pub mod thingbuf;
+pub mod triple_buffer;
+pub mod watch;
+
+use super::contender::Contender;
+
+/// Something to do with each type of contender.
+pub trait Visitor {
+    /// Is called once for each.
+    fn visit<C: Contender>(&mut self);
+}
+
+/// Brings the visitor to all: ours, then the peers.
+pub fn visit_all(visitor: &mut impl Visitor) {
+    visitor.visit::<ours::Tapped>();
+    visitor.visit::<ours::Plain>();
+    visitor.visit::<triple_buffer::TripleBuffer>();
+    visitor.visit::<arc_swap::Swap>();
+    visitor.visit::<watch::Watch>();
+    visitor.visit::<broadcast::Broadcast>();
+    visitor.visit::<force_push::ForcePush>();
+    visitor.visit::<mutex_ring::StdFresh>();
+    visitor.visit::<mutex_ring::StdPooled>();
+    visitor.visit::<mutex_ring::ParkingLot>();
+    visitor.visit::<iceoryx::Iceoryx>();
+    visitor.visit::<disruptor::Disruptor>();
+    visitor.visit::<bus::Bus>();
+    visitor.visit::<thingbuf::ThingBuf>();
+}
+
+/// Brings the visitor to what nothing can be faster than.
+pub fn visit_limits(visitor: &mut impl Visitor) {
+    visitor.visit::<limits::Memcpy>();
+    visitor.visit::<limits::StreamingCopy>();
+    visitor.visit::<limits::Unsynchronised>();
+}

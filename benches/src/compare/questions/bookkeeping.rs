@@ -1,0 +1,200 @@
+//! Question 2: what is left when there is next to nothing to copy.
+
+use std::hint::{black_box, spin_loop};
+
+use super::{WARM, cast, order};
+use crate::compare::contender::{Contender, Reader};
+use crate::compare::lab::Lab;
+use crate::compare::picture::{Picture, TINY};
+use crate::compare::report::{Section, Table, cells};
+use crate::compare::spread::{Spread, median};
+use crate::compare::stage::{Call, Stage, Wrap, in_company};
+
+/// Calls that are timed as one.
+const BATCH: usize = 1_000;
+
+trait KeepsBooks {
+    /// Nanoseconds for one of many publishes that nobody reads.
+    fn publish_batch(&mut self, lab: &Lab, pictures: &[Picture]) -> f64;
+    /// Single publishes, each a pause of `gap_ns` after the other, while the readers go after them as fast as they can.
+    fn publish_each(&mut self, lab: &Lab, pictures: &[Picture], frames: usize, gap_ns: f64, times: &mut Vec<u64>);
+    /// The first reader takes and gives back each of so many frames.
+    fn lease_each(&mut self, lab: &Lab, pictures: &[Picture], frames: usize, times: &mut Vec<u64>);
+    /// Nanoseconds for a publish, a lease and its release, of many.
+    fn round_trip_batch(&mut self, lab: &Lab, pictures: &[Picture]) -> f64;
+    /// Nanoseconds for one of many looks of the first reader when there is nothing new.
+    fn poll_batch(&mut self, lab: &Lab) -> f64;
+}
+
+impl<C: Contender> KeepsBooks for Stage<C> {
+    fn publish_batch(&mut self, lab: &Lab, pictures: &[Picture]) -> f64 {
+        lab.clock.per_call(BATCH, || {
+            black_box(self.publish(pictures));
+        })
+    }
+
+    fn publish_each(&mut self, lab: &Lab, pictures: &[Picture], frames: usize, gap_ns: f64, times: &mut Vec<u64>) {
+        let mut readers = std::mem::take(&mut self.readers);
+        let gap = lab.clock.ticks(gap_ns);
+        // Locks held by readers whose turn on the shared core is over can make this long.
+        let deadline = lab.clock.now() + lab.clock.ticks(1e9);
+        let step = |reader: &mut C::Reader, _: &Call<'_>| {
+            if reader.latest(|entry, _| black_box(entry.frame_id)).is_none() {
+                spin_loop();
+            }
+        };
+        in_company(lab, &mut readers, step, || {
+            let mut warm = Vec::with_capacity(100 * WARM);
+            for n in 0..100 * WARM + frames {
+                self.publish_timed(lab, pictures, if n < 100 * WARM { &mut warm } else { times });
+                let now = lab.clock.now();
+                if now > deadline {
+                    break;
+                }
+                while gap > 0 && lab.clock.now() < now + gap {
+                    spin_loop();
+                }
+            }
+        });
+        self.readers = readers;
+    }
+
+    fn lease_each(&mut self, lab: &Lab, pictures: &[Picture], frames: usize, times: &mut Vec<u64>) {
+        for _ in 0..frames {
+            self.publish(pictures);
+            for reader in &mut self.readers {
+                let start = lab.clock.now();
+                let leased = reader.latest(|_, pixels| black_box(pixels.as_ptr()));
+                let took = lab.clock.now() - start;
+                if black_box(leased).is_some() {
+                    times.push(took);
+                }
+            }
+        }
+    }
+
+    fn round_trip_batch(&mut self, lab: &Lab, pictures: &[Picture]) -> f64 {
+        lab.clock.per_call(BATCH, || {
+            self.publish(pictures);
+            for reader in &mut self.readers {
+                black_box(reader.latest(|_, pixels| black_box(pixels.as_ptr())));
+            }
+        })
+    }
+
+    fn poll_batch(&mut self, lab: &Lab) -> f64 {
+        let Some(reader) = self.readers.first_mut() else { return f64::NAN };
+        reader.latest(|_, _| ());
+        lab.clock.per_call(BATCH, || {
+            black_box(reader.latest(|_, pixels| black_box(pixels.as_ptr())));
+        })
+    }
+}
+
+struct Boxed;
+
+impl Wrap<Box<dyn KeepsBooks>> for Boxed {
+    fn wrap<C: Contender>(&self, stage: Stage<C>) -> Box<dyn KeepsBooks> {
+        Box::new(stage)
+    }
+}
+
+/// The answer.
+pub fn ask(lab: &Lab) -> Section {
+    let pictures = TINY.pictures();
+    let mut section = Section {
+        number: 2,
+        question: "Bookkeeping: publish 64 bytes, lease and release, idle poll",
+        notes: vec![format!(
+            "Every contender copies 64 bytes of pixels and the frame's entry of {} bytes. *Median* is of batches of \
+             {BATCH} calls timed as one, as they overlap in the processor; the other columns are of single calls, with \
+             the clock's cost taken off. *vas-ring, ordinary copy* is the ring; the row above it is a whole offer of \
+             the tap, which looks into the AVFrame, reads the monotonic clock, and copies past the cache if a reader \
+             had the slot. Readers spin without a pause: {} in all take turns where they share a core.",
+            size_of::<vas_ring::FrameEntry>(),
+            lab.readers(4),
+        )],
+        tables: Vec::new(),
+    };
+    eprintln!("  publish, alone");
+    section.tables.push(alone(lab, &pictures));
+    for readers in [1, 4] {
+        for (gap_ns, pace) in [(0.0, "back to back"), (1e3, "1 us apart")] {
+            let plural = if readers == 1 { "reader" } else { "readers" };
+            let title = format!("Publish 64 bytes under {readers} spinning {plural}, {pace}");
+            eprintln!("  {title}");
+            section.tables.push(under_readers(lab, &pictures, readers, gap_ns, title));
+        }
+    }
+    eprintln!("  lease and release, idle poll");
+    section.tables.extend(reading(lab, &pictures));
+    section
+}
+
+fn alone(lab: &Lab, pictures: &[Picture]) -> Table {
+    let mut cast = cast(lab, 0, TINY.bytes(), Boxed);
+    let mut batches = vec![Vec::new(); cast.entries.len()];
+    let mut times = vec![Vec::new(); cast.entries.len()];
+    for round in 0..lab.or_quick(60, 3) {
+        for n in order(round, cast.entries.len()) {
+            let stage = &mut cast.entries[n].stage;
+            // Once for the caches.
+            stage.publish_batch(lab, pictures);
+            batches[n].extend((0..5).map(|_| stage.publish_batch(lab, pictures)));
+            stage.publish_each(lab, pictures, lab.or_quick(1_000, 200), 0.0, &mut times[n]);
+        }
+    }
+    let mut table = Table::new("Publish 64 bytes, alone", &["median ns", "p50 ns", "p99 ns", "max ns"]);
+    for ((entry, batches), times) in cast.entries.iter().zip(&batches).zip(&times) {
+        let singles = cells(Spread::of_ticks(&lab.clock, times), 1.0);
+        table.push(entry.name, entry.kind, [vec![median(batches)], singles].concat());
+    }
+    table.absent = cast.absent;
+    table.add_ratios("median ns", None);
+    table
+}
+
+fn under_readers(lab: &Lab, pictures: &[Picture], readers: usize, gap_ns: f64, title: String) -> Table {
+    let mut cast = cast(lab, readers, TINY.bytes(), Boxed);
+    let mut times = vec![Vec::new(); cast.entries.len()];
+    for round in 0..lab.or_quick(10, 1) {
+        for n in order(round, cast.entries.len()) {
+            cast.entries[n].stage.publish_each(lab, pictures, lab.or_quick(10_000, 500), gap_ns, &mut times[n]);
+        }
+    }
+    let mut table = Table::new(title, &["p50 ns", "p99 ns", "max ns"]);
+    for (entry, times) in cast.entries.iter().zip(&times) {
+        table.push(entry.name, entry.kind, cells(Spread::of_ticks(&lab.clock, times), 1.0));
+    }
+    table.absent = cast.absent;
+    table.add_ratios("p50 ns", None);
+    table
+}
+
+fn reading(lab: &Lab, pictures: &[Picture]) -> [Table; 2] {
+    let mut cast = cast(lab, 1, TINY.bytes(), Boxed);
+    let n = cast.entries.len();
+    let (mut trips, mut times, mut polls) = (vec![Vec::new(); n], vec![Vec::new(); n], vec![Vec::new(); n]);
+    for round in 0..lab.or_quick(60, 3) {
+        for n in order(round, n) {
+            let stage = &mut cast.entries[n].stage;
+            stage.round_trip_batch(lab, pictures);
+            trips[n].extend((0..5).map(|_| stage.round_trip_batch(lab, pictures)));
+            stage.lease_each(lab, pictures, lab.or_quick(1_000, 200), &mut times[n]);
+            polls[n].extend((0..5).map(|_| stage.poll_batch(lab)));
+        }
+    }
+    let mut leases =
+        Table::new("Lease and release", &["p50 ns", "p99 ns", "max ns", "publish, lease and release: median ns"]);
+    let mut idle = Table::new("Idle poll", &["median ns"]);
+    for (n, entry) in cast.entries.iter().enumerate() {
+        let singles = cells(Spread::of_ticks(&lab.clock, &times[n]), 1.0);
+        leases.push(entry.name, entry.kind, [singles, vec![median(&trips[n])]].concat());
+        idle.push(entry.name, entry.kind, vec![median(&polls[n])]);
+    }
+    leases.absent = cast.absent.clone();
+    idle.absent = cast.absent;
+    leases.add_ratios("p50 ns", None);
+    idle.add_ratios("median ns", None);
+    [leases, idle]
+}

@@ -1,0 +1,41 @@
+//! What was aimed at, beside what was reached.
+
+use crate::compare::contender::{Contender as _, Kind};
+use crate::compare::contenders::ours::{Plain, Tapped};
+use crate::compare::report::{Report, Target};
+
+/// All of them, from the report's tables.
+pub fn targets(report: &Report) -> Vec<Target> {
+    let value =
+        |number, table: &str, contender: &str, column: &str| report.table(number, table)?.value(contender, column);
+    let (ring, tap) = (Plain::NAME, Tapped::NAME);
+    let spinning = "Publish 64 bytes under 4 spinning readers, back to back";
+    let with_reader = |table| value(1, table, tap, "to no readers");
+    let raw = || {
+        let table = report.table(1, "1080p, no readers")?;
+        Some(table.value(tap, "p50 us")? / table.best(Kind::Limit, "p50 us")?)
+    };
+    let slow = || {
+        let ratio = |table| value(3, table, tap, "to no holds");
+        Some(ratio("Held for 100 ms")?.max(ratio("Held for ever")?))
+    };
+    let refused = || {
+        let count = |table| value(3, table, tap, "refused");
+        Some(count("Held for 100 ms")? + count("Held for ever")?)
+    };
+    let decode = |contender| value(5, "Decode and export", contender, "wall to none");
+    let target = |what, at_most, is, unit| Target { what, at_most, is, unit };
+    vec![
+        target("publish 64 bytes, median", 8.0, value(2, "Publish 64 bytes, alone", ring, "median ns"), "ns"),
+        target("publish 64 bytes under 4 spinning readers, p99", 60.0, value(2, spinning, ring, "p99 ns"), "ns"),
+        target("lease and release, median", 15.0, value(2, "Lease and release", ring, "p50 ns"), "ns"),
+        target("idle poll, median", 2.0, value(2, "Idle poll", ring, "median ns"), "ns"),
+        target("publish 1080p, to the fastest raw copy", 1.02, raw(), "times"),
+        target("publish 1080p with a reader on another core, to without", 1.1, with_reader("1080p, 1 reader"), "times"),
+        target("decode + export with one reader, to decoding alone", 1.03, decode("ours, 1 reader"), "times"),
+        target("decode + export with no reader, to decoding alone", 1.001, decode("ours, no reader"), "times"),
+        target("slow readers, to none", 1.02, slow(), "times"),
+        target("slow readers: frames refused", 0.0, refused(), "frames"),
+        target("64 cameras, cost per frame to one's", 1.05, value(6, "1 KB frames", ring, "grows"), "times"),
+    ]
+}

@@ -1,0 +1,89 @@
+//! `cargo xtask compare`: the ring beside what people use today.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{IsTerminal as _, stderr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::packages::Group;
+use crate::process::{cargo, root, run, target_dir};
+use crate::progress::quietly;
+use crate::setup;
+
+/// Compare the ring with what people use today: tables, and a plot.
+#[derive(clap::Args, Default)]
+pub(crate) struct Args {
+    /// A short pass that checks every contender; its times are not to be used.
+    #[arg(long)]
+    quick: bool,
+    /// The folder for the report.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Only these questions, for instance 1,3.
+    #[arg(long, value_name = "N")]
+    only: Option<OsString>,
+}
+
+impl Args {
+    /// What CI does.
+    pub(crate) fn quick() -> Self {
+        Self { quick: true, ..Self::default() }
+    }
+}
+
+/// Builds the program that compares, and runs it.
+pub(crate) fn compare(args: &Args) -> Result<()> {
+    setup::ensure(&[Group::Build, Group::Tools])?;
+    let mut build = on_program("build");
+    // Cargo finds no terminal behind the spinner.
+    if stderr().is_terminal() {
+        build.args(["--color", "always"]);
+    }
+    quietly("Building the comparison (minutes at first, an instant from then on)", &mut build)?;
+    run(&mut program(args, &env::current_dir()?))
+}
+
+/// A quiet cargo subcommand on the program.
+fn on_program(subcommand: &str) -> Command {
+    let mut command = cargo();
+    command.args([subcommand, "--quiet", "--release", "--package", "vas-benches", "--bin", "compare"]);
+    command.arg("--manifest-path").arg(root().join("Cargo.toml"));
+    command
+}
+
+/// The program, with paths relative to where the user stands.
+fn program(args: &Args, here: &Path) -> Command {
+    let mut program = on_program("run");
+    let out = args.out.as_ref().map_or_else(|| target_dir("compare"), |out| here.join(out));
+    program.arg("--").arg("--out").arg(out);
+    if args.quick {
+        program.arg("--quick");
+    }
+    if let Some(only) = &args.only {
+        program.arg("--only").arg(only);
+    }
+    program
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after_dashes(args: &Args) -> Vec<String> {
+        let program = program(args, Path::new("/here"));
+        let words = program.get_args().map(|word| word.to_string_lossy().into_owned());
+        words.skip_while(|word| word != "--").skip(1).collect()
+    }
+
+    #[test]
+    fn arguments_reach_the_program() {
+        let words = after_dashes(&Args::quick());
+        assert_eq!((words[0].as_str(), &words[2..]), ("--out", &["--quick".to_owned()][..]));
+        assert!(words[1].ends_with("/compare"), "{words:?}");
+        let args = Args { quick: false, out: Some("there".into()), only: Some("1,3".into()) };
+        assert_eq!(after_dashes(&args), ["--out", "/here/there", "--only", "1,3"]);
+    }
+}
