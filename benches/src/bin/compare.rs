@@ -34,6 +34,9 @@ struct Cli {
     /// What the program runs itself as, under strace.
     #[arg(long, hide = true)]
     traced: Option<String>,
+    /// What the program runs itself as, to see what it grows by.
+    #[arg(long, hide = true)]
+    held: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -50,8 +53,10 @@ fn main() -> ExitCode {
 
 /// Returns whether all was as it has to be.
 fn run(cli: &Cli) -> Result<bool> {
-    if let Some(contender) = &cli.traced {
-        return memory::traced(contender).map(|()| true);
+    for (task, contender) in [(memory::Alone::Traced, &cli.traced), (memory::Alone::Held, &cli.held)] {
+        if let Some(contender) = contender {
+            return memory::alone(task, contender).map(|()| true);
+        }
     }
     let start = Instant::now();
     fs::create_dir_all(&cli.out).with_context(|| format!("cannot make the folder {}", cli.out.display()))?;

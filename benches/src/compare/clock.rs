@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 pub struct Clock {
     ticks_per_ns: f64,
     overhead: u64,
+    step: u64,
 }
 
 impl Clock {
@@ -24,7 +25,9 @@ impl Clock {
             })
             .collect();
         pairs.sort_unstable();
-        Self { ticks_per_ns, overhead: pairs[pairs.len() / 2] }
+        // On some processors the counter moves in steps of many ticks.
+        let steps = pairs.windows(2).map(|pair| pair[1] - pair[0]).filter(|&step| step > 0);
+        Self { ticks_per_ns, overhead: pairs[pairs.len() / 2], step: steps.min().unwrap_or(1) }
     }
 
     /// Ticks since some time. Nothing before it is still going on, and nothing after it has begun.
@@ -46,6 +49,11 @@ impl Clock {
     /// What two readings in a row differ by, which is taken off each time, in nanoseconds.
     pub fn overhead_ns(&self) -> f64 {
         self.overhead as f64 / self.ticks_per_ns
+    }
+
+    /// The smallest difference that it shows, in nanoseconds.
+    pub fn step_ns(&self) -> f64 {
+        self.step as f64 / self.ticks_per_ns
     }
 
     /// Nanoseconds per call, over `n` calls timed as one.

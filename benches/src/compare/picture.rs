@@ -79,9 +79,9 @@ impl Picture {
         &self.memory[self.start..self.start + self.bytes]
     }
 
-    /// What is known of the picture, as the frame with this id.
-    pub fn entry(&self, frame_id: u64) -> FrameEntry {
-        FrameEntry { frame_id, ..self.entry }
+    /// What is known of the picture.
+    pub fn entry(&self) -> &FrameEntry {
+        &self.entry
     }
 
     /// The picture as a decoder's frame.

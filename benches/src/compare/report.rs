@@ -15,6 +15,9 @@ mod plot;
 
 pub use machine::Machine;
 
+/// The column with the frames that a contender refused.
+pub const REFUSED: &str = "refused";
+
 /// Everything.
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -110,18 +113,22 @@ impl Table {
         self.rows.iter().find(|row| row.contender == contender)?.values[column]
     }
 
-    /// The least figure of a kind in a column.
+    /// The least figure of a kind in a column, of those that refused no frame: to do less takes less time.
     pub fn best(&self, kind: Kind, column: &str) -> Option<f64> {
         let column = self.columns.iter().position(|name| name == column)?;
-        let values = self.rows.iter().filter(|row| row.kind == kind).filter_map(|row| row.values[column]);
-        values.min_by(f64::total_cmp)
+        let refused = self.columns.iter().position(|name| name == REFUSED);
+        let did_all = |row: &&Row| refused.and_then(|refused| row.values[refused]).is_none_or(|count| count == 0.0);
+        let rows = self.rows.iter().filter(|row| row.kind == kind).filter(did_all);
+        rows.filter_map(|row| row.values[column]).min_by(f64::total_cmp)
     }
 
     /// Adds, for one column, its ratios to the best peer and to the physical limit: the best of this table, or `limit`.
     pub fn add_ratios(&mut self, column: &str, limit: Option<f64>) {
         let limit = limit.or_else(|| self.best(Kind::Limit, column));
         for (name, base) in [("to best peer", self.best(Kind::Peer, column)), ("to limit", limit)] {
-            self.add_ratio(name, column, |_| base);
+            if base.is_some() {
+                self.add_ratio(name, column, |_| base);
+            }
         }
     }
 
@@ -181,6 +188,17 @@ mod tests {
         table.push("none", Kind::Peer, vec![None]);
         table.push("copy", Kind::Limit, vec![Some(2.0)]);
         table
+    }
+
+    #[test]
+    fn who_refuses_is_not_best() {
+        let mut table = Table::new("t", &["p50 us", REFUSED]);
+        table.push("ours", Kind::Ours, vec![Some(3.0), Some(0.0)]);
+        table.push("lazy", Kind::Peer, vec![Some(1.0), Some(5.0)]);
+        table.push("busy", Kind::Peer, vec![Some(6.0), Some(0.0)]);
+        table.add_ratios("p50 us", None);
+        assert_eq!(table.value("ours", "to best peer"), Some(0.5));
+        assert_eq!(table.columns.len(), 3, "there is no limit");
     }
 
     #[test]

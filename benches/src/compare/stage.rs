@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::contender::{Contender, Kind, Shape};
 use super::contenders::Visitor;
 use super::lab::Lab;
-use super::picture::Picture;
+use super::picture::{PICTURES, Picture};
 
 /// A contender, its readers, and how many frames it was offered.
 pub struct Stage<C: Contender> {
@@ -36,7 +36,8 @@ impl<C: Contender> Stage<C> {
     /// The picture that is the next frame's.
     #[inline]
     pub fn next<'p>(&self, pictures: &'p [Picture]) -> &'p Picture {
-        &pictures[self.offered as usize % pictures.len()]
+        // A remainder of a constant: a division would cost more than some publishes do.
+        &pictures[self.offered as usize % PICTURES]
     }
 
     /// Publishes the next frame. Returns its id, if it was not refused.
@@ -53,12 +54,15 @@ impl<C: Contender> Stage<C> {
         }
     }
 
-    /// Publishes the next frame, and notes how long that took.
+    /// Publishes the next frame, and notes how long that took, if it was not refused.
     #[inline]
     pub fn publish_timed(&mut self, lab: &Lab, pictures: &[Picture], times: &mut Vec<u64>) -> Option<u64> {
         let start = lab.clock.now();
         let id = self.publish(pictures);
-        times.push(lab.clock.now() - start);
+        let took = lab.clock.now() - start;
+        if id.is_some() {
+            times.push(took);
+        }
         id
     }
 }

@@ -44,7 +44,9 @@ impl Contender for Iceoryx {
     fn publish(&mut self, picture: &Picture, id: u64) -> bool {
         let pixels = picture.pixels();
         let Ok(mut sample) = self.publisher.loan_slice_uninit(pixels.len()) else { return false };
-        *sample.user_header_mut() = Header(picture.entry(id));
+        let header = &mut sample.user_header_mut().0;
+        *header = *picture.entry();
+        header.frame_id = id;
         sample.write_from_slice(pixels).send().is_ok()
     }
 }

@@ -23,13 +23,15 @@ impl Frame {
 
     /// In new memory.
     pub fn fresh(picture: &Picture, id: u64) -> Self {
-        Self { entry: picture.entry(id), pixels: picture.pixels().to_vec(), place: 0 }
+        let entry = FrameEntry { frame_id: id, ..*picture.entry() };
+        Self { entry, pixels: picture.pixels().to_vec(), place: 0 }
     }
 
     /// Copies a picture into it.
     #[inline]
     pub fn fill(&mut self, picture: &Picture, id: u64) {
-        self.entry = picture.entry(id);
+        self.entry = *picture.entry();
+        self.entry.frame_id = id;
         self.pixels.copy_from_slice(picture.pixels());
     }
 

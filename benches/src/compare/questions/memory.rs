@@ -13,7 +13,7 @@ use crate::compare::contender::{Contender, Reader, Shape};
 use crate::compare::contenders::{Visitor, visit_all};
 use crate::compare::counting;
 use crate::compare::lab::Lab;
-use crate::compare::picture::{FULL, Picture, SMALL};
+use crate::compare::picture::{FULL, Picture, SMALL, Size, TINY};
 use crate::compare::report::{Section, Table};
 use crate::compare::stage::{Call, Stage, in_company};
 
@@ -28,11 +28,20 @@ pub fn ask(lab: &Lab, out: &Path) -> Section {
     let calls = system_calls(lab, out);
     let mut table = Table::new(
         "Memory and system",
-        &["MB held", "to 4 frames", "to 7 frames", "allocator calls/frame", "system calls/frame", "page faults/frame"],
+        &[
+            "MB allocated",
+            "MB resident",
+            "to 7 frames",
+            "allocator calls/frame",
+            "system calls/frame",
+            "page faults/frame",
+        ],
     );
     let mut notes = vec![format!(
-        "1080p, K = 4 readable frames, R = 2 readers, B = 1 frame held by each: W2 takes K + R*B + 1 = 7 frames. Held is \
-         what the program has allocated for a contender that has published 50 frames. Calls and faults are the writer's \
+        "1080p, K = 4 readable frames, R = 2 readers, B = 1 frame held by each: K + R*B + 1 = 7 \
+         frames. *Allocated* is by Rust's allocator, *resident* what a process of its own grows by, and *to 7 frames* the \
+         larger of the two, for a contender that has published 50 frames; some touch buffers only when they come to need \
+         them, and some do not allocate through the allocator. Calls and faults are the writer's \
          alone, per published frame over {FRAMES} frames, with two readers that take every frame; system calls are \
          counted by strace, at 360p, with pauses of 20 us."
     )];
@@ -58,7 +67,9 @@ impl Visitor for Costs<'_> {
         match Stage::<C>::new(&Shape::new(READERS, FULL.bytes())) {
             Ok(mut stage) => {
                 work(self.lab, &mut stage, &self.pictures, 50, || ());
-                let held = (counting::live_bytes() - before) as f64;
+                let allocated = (counting::live_bytes() - before) as f64;
+                let resident = resident_of(C::NAME).ok();
+                let held = allocated.max(resident.unwrap_or_default());
                 let mut marks = Vec::with_capacity(2);
                 let frames = self.lab.or_quick(FRAMES, 50);
                 work(self.lab, &mut stage, &self.pictures, frames, || marks.push((counting::calls(), page_faults())));
@@ -68,8 +79,8 @@ impl Visitor for Costs<'_> {
                     C::NAME,
                     C::KIND,
                     vec![
-                        Some(held / 1e6),
-                        Some(held / (4.0 * frame)),
+                        Some(allocated / 1e6),
+                        resident.map(|bytes| bytes / 1e6),
                         Some(held / (7.0 * frame)),
                         per_frame((calls_after - calls) as f64),
                         self.calls.get(C::NAME).copied(),
@@ -146,6 +157,20 @@ fn system_calls(lab: &Lab, out: &Path) -> Result<BTreeMap<String, f64>> {
     Ok(calls)
 }
 
+/// What a process of its own grows by for one contender.
+fn resident_of(name: &str) -> Result<f64> {
+    let output = Command::new(env::current_exe()?).args(["--held", name]).stdin(Stdio::null()).output()?;
+    ensure!(output.status.success(), "a process for {name} ended with {}", output.status);
+    Ok(String::from_utf8_lossy(&output.stdout).trim().parse()?)
+}
+
+/// Bytes of this process that are in memory.
+fn resident() -> Result<f64> {
+    let statm = fs::read_to_string("/proc/self/statm")?;
+    let pages: f64 = statm.split(' ').nth(1).context("statm has no second number")?.parse()?;
+    Ok(pages * rustix::param::page_size() as f64)
+}
+
 struct Names(Vec<&'static str>);
 
 impl Visitor for Names {
@@ -158,7 +183,7 @@ impl Visitor for Names {
 
 /// Counts the calls between the marks, of the thread that made them.
 fn count(log: &str) -> Result<usize> {
-    let [start, end] = MARKS.map(|mark| format!("close({mark})"));
+    let [start, end] = MARKS.map(|mark| format!("close({mark}"));
     let writer = log
         .lines()
         .find_map(|line| line.split_once(' ').filter(|(_, call)| call.trim_start().starts_with(&start)))
@@ -172,37 +197,66 @@ fn count(log: &str) -> Result<usize> {
     Ok(between.iter().filter(|call| !call.starts_with("<...") && !call.starts_with("---")).count())
 }
 
-/// What runs under strace: one contender publishes.
+/// What the program runs itself for: one contender, alone in its process.
+#[derive(Clone, Copy, Debug)]
+pub enum Alone {
+    /// Publishes, between marks, under strace.
+    Traced,
+    /// Publishes, and says by how much the process has grown.
+    Held,
+}
+
+/// Does that.
 ///
 /// # Errors
 ///
 /// When there is no such contender.
-pub fn traced(name: &str) -> Result<()> {
-    let mut visitor = Traced { lab: Lab::new(true), name, ran: false };
+pub fn alone(task: Alone, name: &str) -> Result<()> {
+    let mut visitor = Lone { lab: Lab::new(true), task, name, ran: None };
     visit_all(&mut visitor);
-    ensure!(visitor.ran, "no contender is called {name}");
+    visitor.ran.with_context(|| format!("no contender is called {name}"))?
+}
+
+struct Lone<'a> {
+    lab: Lab,
+    task: Alone,
+    name: &'a str,
+    ran: Option<Result<()>>,
+}
+
+impl Visitor for Lone<'_> {
+    fn visit<C: Contender>(&mut self) {
+        if C::NAME == self.name {
+            self.ran = Some(match self.task {
+                Alone::Traced => trace::<C>(&self.lab),
+                Alone::Held => hold::<C>(&self.lab),
+            });
+        }
+    }
+}
+
+fn stage<C: Contender>(size: Size) -> Result<Stage<C>> {
+    Stage::new(&Shape::new(READERS, size.bytes())).map_err(anyhow::Error::msg)
+}
+
+fn trace<C: Contender>(lab: &Lab) -> Result<()> {
+    let mut marks = MARKS.into_iter();
+    work(lab, &mut stage::<C>(SMALL)?, &SMALL.pictures(), FRAMES, || {
+        // SAFETY: there is no such file, which is all that the call finds out.
+        unsafe { libc::close(marks.next().unwrap_or(-1)) };
+    });
     Ok(())
 }
 
-struct Traced<'a> {
-    lab: Lab,
-    name: &'a str,
-    ran: bool,
-}
-
-impl Visitor for Traced<'_> {
-    fn visit<C: Contender>(&mut self) {
-        if C::NAME != self.name {
-            return;
-        }
-        let Ok(mut stage) = Stage::<C>::new(&Shape::new(READERS, SMALL.bytes())) else { return };
-        let mut marks = MARKS.into_iter();
-        work(&self.lab, &mut stage, &SMALL.pictures(), FRAMES, || {
-            // SAFETY: there is no such file, which is all that the call finds out.
-            unsafe { libc::close(marks.next().unwrap_or(-1)) };
-        });
-        self.ran = true;
-    }
+fn hold<C: Contender>(lab: &Lab) -> Result<()> {
+    let pictures = FULL.pictures();
+    // Once before, for what the threads and the libraries take at first.
+    work(lab, &mut stage::<C>(TINY)?, &TINY.pictures(), 1, || ());
+    let before = resident()?;
+    let mut stage = stage::<C>(FULL)?;
+    work(lab, &mut stage, &pictures, 50, || ());
+    println!("{}", resident()? - before);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -211,7 +265,7 @@ mod tests {
 
     #[test]
     fn calls_between_the_marks() {
-        let log = "7  mmap(NULL, 1) = 0x1\n7  close(-4242) = -1 EBADF\n8  futex(1) = 0\n7  munmap(0x1, 1 <unfinished ...>\n\
+        let log = "7  mmap(NULL, 1) = 0x1\n7  close(-4242 <unfinished ...>\n7  <... close resumed>) = -1 EBADF\n8  futex(1) = 0\n7  munmap(0x1, 1 <unfinished ...>\n\
                    8  sched_yield() = 0\n7  <... munmap resumed>) = 0\n7  futex(2) = 0\n7  close(-4243) = -1 EBADF\n7  brk(1) = 1\n";
         assert_eq!(count(log).unwrap(), 2);
         assert!(count("7  brk(1) = 1\n").is_err());

@@ -73,11 +73,12 @@ pub fn ask(lab: &Lab, faults: &mut Vec<String>) -> Section {
             if lab.reader_cores.len() == 1 { "it" } else { "them" },
         ));
     }
-    for size in [SMALL, FULL, LARGE] {
+    let (sizes, readers) = lab.or_quick((&[SMALL, FULL, LARGE][..], &[1, 2, 4][..]), (&[SMALL, FULL], &[1, 2]));
+    for &size in sizes {
         let pictures = size.pictures();
         let alone = table(lab, size, &pictures, 0, None, faults);
         let read: Vec<_> =
-            [1, 2, 4].into_iter().map(|readers| table(lab, size, &pictures, readers, Some(&alone), faults)).collect();
+            readers.iter().map(|&readers| table(lab, size, &pictures, readers, Some(&alone), faults)).collect();
         section.tables.push(alone);
         section.tables.extend(read);
     }

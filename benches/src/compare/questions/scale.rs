@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 use std::thread;
 
-use super::order;
+use super::{WARM, order};
 use crate::compare::contender::{Contender, Kind, Shape};
 use crate::compare::contenders::{Visitor, limits, visit_all};
 use crate::compare::cores::pin;
@@ -51,6 +51,7 @@ struct Fleet {
 struct Fleets<'a> {
     lab: &'a Lab,
     size: Size,
+    pictures: &'a [Picture],
     cameras: usize,
     fleets: Vec<Fleet>,
     absent: Vec<(&'static str, String)>,
@@ -66,7 +67,13 @@ impl Visitor for Fleets<'_> {
         let mut shares: Vec<Share<C>> = (0..cores).map(|_| Share(Vec::new())).collect();
         for camera in 0..self.cameras {
             match Stage::new(&Shape::new(0, self.size.bytes())) {
-                Ok(stage) => shares[camera % cores].0.push(stage),
+                Ok(mut stage) => {
+                    // All buffers have been used once, also of those that make them as they go.
+                    for _ in 0..2 * WARM {
+                        stage.publish(self.pictures);
+                    }
+                    shares[camera % cores].0.push(stage);
+                }
                 Err(reason) => return self.absent.push((C::NAME, reason)),
             }
         }
@@ -98,7 +105,7 @@ fn table(lab: &Lab, size: Size) -> Table {
     let mut absent = Vec::new();
     for cameras in CAMERAS {
         eprintln!("  {}, {cameras} cameras", size.name);
-        let mut fleets = Fleets { lab, size, cameras, fleets: Vec::new(), absent: Vec::new() };
+        let mut fleets = Fleets { lab, size, pictures: &pictures, cameras, fleets: Vec::new(), absent: Vec::new() };
         visit_all(&mut fleets);
         fleets.visit::<limits::Memcpy>();
         fleets.visit::<limits::Unsynchronised>();
@@ -156,8 +163,7 @@ fn turn(lab: &Lab, shares: &mut [Box<dyn Scales>], pictures: &[Picture], cameras
                 scope.spawn(move || {
                     pin(cores[n % cores.len()]);
                     all_there.wait();
-                    // All buffers have been used once.
-                    share.sweep(lab, pictures, 8);
+                    share.sweep(lab, pictures, WARM);
                     share.sweep(lab, pictures, frames.max(20))
                 })
             })

@@ -8,7 +8,7 @@ use super::{WARM, cast, fault, order};
 use crate::compare::contender::{Contender, Reader};
 use crate::compare::lab::Lab;
 use crate::compare::picture::{FULL, Picture, Torn};
-use crate::compare::report::{Section, Table, cells};
+use crate::compare::report::{REFUSED, Section, Table, cells};
 use crate::compare::spread::Spread;
 use crate::compare::stage::{Call, Stage, Wrap, in_company};
 
@@ -112,7 +112,7 @@ pub fn ask(lab: &Lab, faults: &mut Vec<String>) -> Section {
     }
     let mut tables: Vec<Table> = Vec::new();
     for (which, (_, title)) in holds.into_iter().enumerate() {
-        let mut table = Table::new(title, &["p50 us", "p99 us", "max us", "offered", "refused", "torn"]);
+        let mut table = Table::new(title, &["p50 us", "p99 us", "max us", "offered", REFUSED, "torn"]);
         for (entry, outcomes) in cast.entries.iter().zip(&outcomes) {
             let Outcome { times, offered, refused, torn } = &outcomes[which];
             fault(faults, title, entry.name, torn.count());
@@ -132,8 +132,8 @@ pub fn ask(lab: &Lab, faults: &mut Vec<String>) -> Section {
         notes: vec![format!(
             "1080p, a frame each {:.0} ms, {} that hold one frame each and look at every line of it when they take it \
              and before they give it back. Without holds they do not read; those of *disruptor* and *bus*, which would \
-             stop the writer by that, take frames and give them back at once. A refused frame takes less time than a \
-             published one, so times of contenders that refuse are not comparable.",
+             stop the writer by that, take frames and give them back at once. Times are of frames that were published; \
+             contenders that refuse frames are not compared with.",
             PERIOD_NS / 1e6,
             lab.readers(READERS),
         )],

@@ -25,6 +25,8 @@ pub struct Machine {
     pub core_to_core_ns: Vec<(usize, f64)>,
     /// What reading the clock costs, which is taken off each time, in nanoseconds.
     pub clock_overhead_ns: f64,
+    /// The smallest difference that the clock shows, in nanoseconds: single times are no finer.
+    pub clock_step_ns: f64,
 }
 
 impl Machine {
@@ -47,6 +49,7 @@ impl Machine {
                 .filter_map(|&core| Some((core, cores::one_way_ns(&lab.clock, lab.writer_core, core)?)))
                 .collect(),
             clock_overhead_ns: lab.clock.overhead_ns(),
+            clock_step_ns: lab.clock.step_ns(),
         }
     }
 
@@ -56,8 +59,15 @@ impl Machine {
         let ways = if ways.is_empty() { "no other core".to_owned() } else { ways.join(", ") };
         format!(
             "{}: {}, {} cores, {}. From the writer's core {}: {ways} (one way, half a round trip of one line). \
-             Reading the clock costs {:.1} ns, which is taken off each time.",
-            self.date, self.processor, self.cores, self.kernel, self.writer_core, self.clock_overhead_ns
+             Reading the clock costs {:.1} ns, which is taken off each time; it moves in steps of {:.1} ns, and single \
+             times are no finer.",
+            self.date,
+            self.processor,
+            self.cores,
+            self.kernel,
+            self.writer_core,
+            self.clock_overhead_ns,
+            self.clock_step_ns
         )
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn svg(report: &Report) -> Result<String> {
         Panel::new(report, "Publish 1080p, a reader on another core: median, us", 1, "1080p, 1 reader", "p50 us"),
         Panel::new(report, "Publish 64 bytes, alone: median, ns", 2, "Publish 64 bytes, alone", "median ns"),
         Panel::new(report, "Publish 1080p, frames held for ever: median, us", 3, "Held for ever", "p50 us"),
-        Panel::new(report, "Lease and release: median, ns", 2, "Lease and release", "p50 ns"),
+        Panel::new(report, "Lease and release: median, ns", 2, "Lease and release", "median ns"),
         Panel::new(
             report,
             "1080p decode on one thread: time to decoding alone",
