@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 pub struct Clock {
     ticks_per_ns: f64,
     overhead: u64,
+    mean_overhead: f64,
     step: u64,
 }
 
@@ -27,7 +28,10 @@ impl Clock {
         pairs.sort_unstable();
         // On some processors the counter moves in steps of many ticks.
         let steps = pairs.windows(2).map(|pair| pair[1] - pair[0]).filter(|&step| step > 0);
-        Self { ticks_per_ns, overhead: pairs[pairs.len() / 2], step: steps.min().unwrap_or(1) }
+        // Not the longest, which were interrupted.
+        let quiet = &pairs[..pairs.len() - pairs.len() / 100];
+        let mean_overhead = quiet.iter().sum::<u64>() as f64 / quiet.len() as f64;
+        Self { ticks_per_ns, overhead: pairs[pairs.len() / 2], mean_overhead, step: steps.min().unwrap_or(1) }
     }
 
     /// Ticks since some time. Nothing before it is still going on, and nothing after it has begun.
@@ -39,6 +43,16 @@ impl Clock {
     /// Nanoseconds of a time that was taken as the difference of two readings, less what reading cost.
     pub fn ns(&self, ticks: u64) -> f64 {
         ticks.saturating_sub(self.overhead) as f64 / self.ticks_per_ns
+    }
+
+    /// The mean of many times, in nanoseconds: finer than the clock's steps. The longest, one in a hundred, are left out,
+    /// as they were interrupted. None of nothing.
+    pub fn mean_ns(&self, ticks: &[u64]) -> Option<f64> {
+        let mut ticks = ticks.to_vec();
+        ticks.sort_unstable();
+        let quiet = &ticks[..ticks.len() - ticks.len() / 100];
+        let mean = quiet.iter().sum::<u64>() as f64 / quiet.len() as f64;
+        (!quiet.is_empty()).then_some((mean - self.mean_overhead) / self.ticks_per_ns)
     }
 
     /// Ticks in so many nanoseconds.

@@ -20,9 +20,8 @@ trait KeepsBooks {
     fn publish_each(&mut self, lab: &Lab, pictures: &[Picture], frames: usize, gap_ns: f64, times: &mut Vec<u64>);
     /// The first reader takes and gives back each of so many frames.
     fn lease_each(&mut self, lab: &Lab, pictures: &[Picture], frames: usize, times: &mut Vec<u64>);
-    /// Nanoseconds for a lease and its release, of many: what a publish with them takes, less what one takes without.
-    /// None where a reader that does not read stops the writer.
-    fn lease_batch(&mut self, lab: &Lab, pictures: &[Picture]) -> Option<f64>;
+    /// Nanoseconds for a publish, a lease and its release, of many.
+    fn round_trip_batch(&mut self, lab: &Lab, pictures: &[Picture]) -> f64;
     /// Frames that were refused so far.
     fn refused(&self) -> u64;
     /// Nanoseconds for one of many looks of the first reader when there is nothing new.
@@ -76,17 +75,13 @@ impl<C: Contender> KeepsBooks for Stage<C> {
         }
     }
 
-    fn lease_batch(&mut self, lab: &Lab, pictures: &[Picture]) -> Option<f64> {
-        if C::GATED {
-            return None;
-        }
-        let both = lab.clock.per_call(BATCH, || {
+    fn round_trip_batch(&mut self, lab: &Lab, pictures: &[Picture]) -> f64 {
+        lab.clock.per_call(BATCH, || {
             black_box(self.publish(pictures));
             for reader in &mut self.readers {
                 black_box(reader.latest(|_, pixels| black_box(pixels.as_ptr())));
             }
-        });
-        Some(both - self.publish_batch(lab, pictures))
+        })
     }
 
     fn refused(&self) -> u64 {
@@ -119,10 +114,10 @@ pub fn ask(lab: &Lab) -> Section {
         notes: vec![format!(
             "Every contender copies 64 bytes of pixels and the frame's entry of {} bytes. *Median* is of batches of \
              {BATCH} calls timed as one, as they overlap in the processor; the other columns are of single calls, with \
-             the clock's cost taken off. *vas-ring, ordinary copy* is the ring; the row above it is a whole offer of \
-             the tap, which looks into the AVFrame, reads the monotonic clock, and copies past the cache if a reader \
-             had the slot. Of a lease it is what a publish with it takes, less what one \
-             takes without, which cannot be had where a reader that does not read stops the writer. Readers spin without a \
+             the clock's cost taken off. Of a lease and its release, *median* is of means of single calls, as a frame can \
+             be leased only once; what they take together with the publish, in batches, is beside it. *vas-ring, \
+             ordinary copy* is the ring; the row above it is a whole offer of the tap, which looks into the AVFrame, \
+             reads the monotonic clock, and copies past the cache if a reader had the slot. Readers spin without a \
              pause; here, 4 are {}. Times are of frames that were published; contenders that refuse frames are not \
              compared with.",
             size_of::<vas_ring::FrameEntry>(),
@@ -189,21 +184,25 @@ fn under_readers(lab: &Lab, pictures: &[Picture], readers: usize, gap_ns: f64, t
 fn reading(lab: &Lab, pictures: &[Picture]) -> [Table; 2] {
     let mut cast = cast(lab, 1, TINY.bytes(), Boxed);
     let n = cast.entries.len();
-    let (mut batches, mut times, mut polls) = (vec![Vec::new(); n], vec![Vec::new(); n], vec![Vec::new(); n]);
+    let empty = || vec![Vec::new(); n];
+    let (mut trips, mut means, mut times, mut polls) = (empty(), empty(), vec![Vec::new(); n], empty());
     for round in 0..lab.or_quick(60, 3) {
         for n in order(round, n) {
             let stage = &mut cast.entries[n].stage;
-            stage.lease_batch(lab, pictures);
-            batches[n].extend((0..5).filter_map(|_| stage.lease_batch(lab, pictures)));
+            stage.round_trip_batch(lab, pictures);
+            trips[n].extend((0..5).map(|_| stage.round_trip_batch(lab, pictures)));
+            let before = times[n].len();
             stage.lease_each(lab, pictures, lab.or_quick(1_000, 200), &mut times[n]);
+            means[n].extend(lab.clock.mean_ns(&times[n][before..]));
             polls[n].extend((0..5).map(|_| stage.poll_batch(lab)));
         }
     }
-    let mut leases = Table::new("Lease and release", &["median ns", "p50 ns", "p99 ns", "max ns"]);
+    let columns = ["median ns", "p50 ns", "p99 ns", "max ns", "with the publish: median ns"];
+    let mut leases = Table::new("Lease and release", &columns);
     let mut idle = Table::new("Idle poll", &["median ns"]);
     for (n, entry) in cast.entries.iter().enumerate() {
         let singles = cells(Spread::of_ticks(&lab.clock, &times[n]), 1.0);
-        leases.push(entry.name, entry.kind, [vec![median(&batches[n])], singles].concat());
+        leases.push(entry.name, entry.kind, [vec![median(&means[n])], singles, vec![median(&trips[n])]].concat());
         idle.push(entry.name, entry.kind, vec![median(&polls[n])]);
     }
     leases.absent = cast.absent.clone();
