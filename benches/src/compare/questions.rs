@@ -29,7 +29,7 @@ fn cast<'a, T, W: Wrap<T>>(lab: &'a Lab, readers: usize, bytes: usize, wrap: W) 
 
 /// Contenders in the order of a round: each comes after each other one in turn.
 fn order(round: usize, n: usize) -> impl Iterator<Item = usize> {
-    (0..n).map(move |place| if round % 2 == 0 { place } else { n - 1 - place })
+    (0..n).map(move |place| if round.is_multiple_of(2) { place } else { n - 1 - place })
 }
 
 /// Frames that are not what they should be end in a report's list of faults.

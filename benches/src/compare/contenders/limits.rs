@@ -126,7 +126,7 @@ mod streaming {
     /// Copies whole lines.
     #[inline]
     pub(super) fn copy(from: &[u8], to: &mut [u8]) {
-        assert!(from.len() == to.len() && from.len() % 64 == 0 && to.as_ptr().addr() % 64 == 0);
+        assert!(from.len() == to.len() && from.len().is_multiple_of(64) && to.as_ptr().addr().is_multiple_of(64));
         // SAFETY: as many lines on either side, the destination's aligned; `StreamingCopy::new` has looked for AVX.
         unsafe { lines(from.as_ptr(), to.as_mut_ptr(), from.len() / 64) };
     }
