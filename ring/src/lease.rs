@@ -99,7 +99,9 @@ impl Lease {
     /// The reader had gone: what it left to its leases is settled by them.
     #[cold]
     fn settle(&self) {
-        if give_back(self.shared(), usize::from(self.place), 1) {
+        let place = usize::from(self.place);
+        let (orphans, seats) = (&self.shared().place(place).orphans, &*self.shared().seats);
+        if give_back(orphans, seats, place, 1) {
             // SAFETY: the departed reader left one handle, made by `Arc::clone`, to whoever gives back the last lease.
             drop(unsafe { Arc::from_raw(self.shared.as_ptr().cast_const()) });
         }

@@ -6,10 +6,11 @@ use core::mem;
 
 use crate::head::{HeadWord, Position};
 use crate::lease::Lease;
+use crate::seats::Seats;
 use crate::shared::Shared;
 use crate::spec::RingSpec;
 use crate::stats::{Missed, ReaderStats};
-use crate::sync::{Arc, Counter, Ordering};
+use crate::sync::{Arc, AtomicU32, Counter, Ordering};
 
 /// How often a read starts over when the writer has taken the frame that it was going for.
 ///
@@ -333,7 +334,7 @@ impl Drop for Reader {
         shared.seats.orphan_reader(place);
         let back = state.out.iter().filter(|&&slot| !shared.word(usize::from(slot)).orphan(place)).count();
         state.out.clear();
-        if give_back(shared, place, back as u32 + 1) {
+        if give_back(orphans, &shared.seats, place, back as u32 + 1) {
             drop(handle);
         } else {
             mem::forget(handle);
@@ -341,13 +342,17 @@ impl Drop for Reader {
     }
 }
 
-/// Gives back `n` of a departed reader's leases. Returns whether they were the last; then the place is free.
-pub(crate) fn give_back(shared: &Shared, place: usize, n: u32) -> bool {
+/// Gives back `n` of the leases counted in the `orphans` of a departed reader's place. Returns whether they were the
+/// last; then the place is free.
+///
+/// Takes the atomics and not the ring: when these are not the last, others may free the ring before this returns, which
+/// a reference to more than atomics does not allow.
+pub(crate) fn give_back(orphans: &AtomicU32, seats: &Seats, place: usize, n: u32) -> bool {
     // Ordering: Release and Acquire pair with each other among the subtractions: who frees the place comes after
     // everything that the others did with it.
-    let last = shared.place(place).orphans.fetch_sub(n, Ordering::AcqRel) == n;
+    let last = orphans.fetch_sub(n, Ordering::AcqRel) == n;
     if last {
-        shared.seats.settle(place);
+        seats.settle(place);
     }
     last
 }

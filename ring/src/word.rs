@@ -38,7 +38,7 @@
 //! word, and has it back when `release` or `back_out` is done, and when `is_out` has told it, if that was on another
 //! thread. R * B + 1 slots are retired, that is, not among the newest K. A claim looks at each of them once: first at
 //! the one that was retired last, which is open, and shuts it; then at those that earlier claims have shut. (Slots
-//! that were never used have never been named to a reader.) Say it found a LEASE bit in every one. Then some ticket
+//! that were never used are shut from the start.) Say it found a LEASE bit in every one. Then some ticket
 //! was seen twice, in slot a and later in slot b, which an earlier claim had shut. It was in one of them first:
 //! 1. In b, then in a. Leaving b happens before `lease` of a (Release), which the look at a (Acquire) saw. So the
 //!    look at b, after that, saw b without it.
@@ -87,8 +87,10 @@ impl Claimed {
 }
 
 impl Word {
+    /// Of a slot that was never used: shut, as the writer fills it without a claim, and a reader may be sent to it before
+    /// it is open. The list of slots is Relaxed, so that its entry may be seen before what comes before it.
     pub(crate) fn new() -> Self {
-        Self(AtomicU64::new(0))
+        Self(AtomicU64::new(WRITING))
     }
 
     /// Writer: shuts the slot to new leases, and owns it if there are none.
@@ -181,5 +183,19 @@ impl Word {
     pub(crate) fn shows_lease(&self, place: usize) -> bool {
         // Ordering: Relaxed, since the answer is out of date as soon as it is there.
         self.0.load(Ordering::Relaxed) & lease_bit(place) != 0
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// No model can show this: it takes stores that become visible out of order.
+    #[test]
+    fn a_slot_that_was_never_used_is_shut() {
+        let word = Word::new();
+        assert!(!word.lease(0));
+        word.publish();
+        assert!(word.lease(0));
     }
 }

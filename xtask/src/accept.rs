@@ -46,10 +46,6 @@ pub(crate) struct Args {
     #[arg(long, value_delimiter = ',', value_name = "N,...", value_parser = clap::value_parser!(u8).range(1..=9))]
     only: Vec<u8>,
 }
-
-/// The quick set, as `cargo xtask ci` runs it.
-pub(crate) const QUICK: Args = Args { quick: true, out: None, only: Vec::new() };
-
 /// What all criteria share.
 struct Bench {
     quick: bool,

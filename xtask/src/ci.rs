@@ -5,8 +5,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::accept;
-use crate::compare;
 use crate::demo;
 use crate::loom::under_loom;
 use crate::no_std::no_std;
@@ -28,8 +26,6 @@ const STEPS: &[Step] = &[
     ("test", test),
     ("demo", || run(&mut demo::built_host(&demo::Args::clips_for(3))?)),
     ("benches", benches),
-    ("accept", || accept::run(&accept::QUICK)),
-    ("compare", || compare::compare(&compare::Args::quick())),
 ];
 
 pub(crate) fn ci() -> Result<()> {

@@ -27,13 +27,6 @@ pub(crate) struct Args {
     only: Option<OsString>,
 }
 
-impl Args {
-    /// What CI does.
-    pub(crate) fn quick() -> Self {
-        Self { quick: true, ..Self::default() }
-    }
-}
-
 /// Builds the program that compares, and runs it.
 pub(crate) fn compare(args: &Args) -> Result<()> {
     setup::ensure(&[Group::Build, Group::Tools])?;
