@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn arguments_reach_the_program() {
-        let words = after_dashes(&Args::quick());
+        let words = after_dashes(&Args { quick: true, ..Args::default() });
         assert_eq!((words[0].as_str(), &words[2..]), ("--out", &["--quick".to_owned()][..]));
         assert!(words[1].ends_with("/compare"), "{words:?}");
         let args = Args { quick: false, out: Some("there".into()), only: Some("1,3".into()) };
