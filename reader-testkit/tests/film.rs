@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "the host's modules have more than is used here")]
 
+#[path = "../examples/host/clock.rs"]
+mod clock;
 #[path = "../examples/host/input.rs"]
 mod input;
 #[path = "../examples/host/pace.rs"]

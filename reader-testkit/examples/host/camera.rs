@@ -10,6 +10,7 @@ use ffmpeg_next::frame::Video;
 
 use crate::account::Account;
 use crate::branch::Branch;
+use crate::clock::Moment;
 use crate::gauge::Gauge;
 use crate::input::{Input, InputError, Next, Source};
 use crate::vas::Vas;
@@ -76,13 +77,13 @@ impl Camera {
                 source.rewind()?;
                 continue;
             }
-            let handed = Instant::now();
+            let handed = Moment::now();
             for branch in &mut *branches {
                 branch.take(&frame);
             }
             let taken = Instant::now();
             #[cfg(feature = "export")] tap.offer(&frame); // frame export
-            self.gauge.frame(handed, handed - source.packet_at(), taken.elapsed(), source.damaged());
+            self.gauge.frame(handed.at(), handed.since(source.packet_at()), taken.elapsed(), source.damaged());
         }
         Ok(())
     }

@@ -61,6 +61,8 @@ pub(crate) struct CameraFigures {
     pub(crate) opened: u64,
     /// From a packet's arrival to the frame's, in microseconds.
     pub(crate) decode_us: Times,
+    /// Of that, what the thread was running.
+    pub(crate) decode_cpu_us: Times,
     /// What the tap took per frame, in microseconds; none without export.
     pub(crate) copy_us: Option<Times>,
     pub(crate) branches: Vec<Account>,
@@ -198,6 +200,7 @@ mod tests {
             damaged: 0,
             opened: 1,
             decode_us: times,
+            decode_cpu_us: times,
             copy_us: Some(times),
             branches: vec![Account { name: "digest", frames: 10, ..Account::default() }],
             exported: Some(exported),

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
+use crate::clock::Passed;
+
 /// Nanoseconds that a histogram tells apart: up to 10 s.
 const LONGEST: u64 = 10_000_000_000;
 
@@ -26,6 +28,8 @@ pub(crate) struct Readings {
     pub(crate) damaged: u64,
     /// From the packet to the branches, in nanoseconds.
     pub(crate) decode: Histogram<u64>,
+    /// Of that, what the thread was running.
+    pub(crate) decode_cpu: Histogram<u64>,
     /// From one frame to the next, in nanoseconds.
     pub(crate) interval: Histogram<u64>,
     /// When the last frame was handed to the branches.
@@ -47,6 +51,7 @@ impl Gauge {
                 frames: 0,
                 damaged: 0,
                 decode: times(),
+                decode_cpu: times(),
                 interval: times(),
                 last: None,
                 offer: times(),
@@ -67,7 +72,7 @@ impl Gauge {
     }
 
     /// A frame was handed to the branches at `handed`.
-    pub(crate) fn frame(&self, handed: Instant, decode: Duration, offer: Duration, damaged: u64) {
+    pub(crate) fn frame(&self, handed: Instant, decode: Passed, offer: Duration, damaged: u64) {
         let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let mut readings = self.readings();
         readings.frames += 1;
@@ -75,7 +80,8 @@ impl Gauge {
         if let Some(last) = readings.last.replace(handed) {
             readings.interval.saturating_record(nanoseconds(handed - last));
         }
-        readings.decode.saturating_record(nanoseconds(decode));
+        readings.decode.saturating_record(nanoseconds(decode.clock));
+        readings.decode_cpu.saturating_record(nanoseconds(decode.cpu));
         readings.offer.saturating_record(nanoseconds(offer));
     }
 

@@ -17,6 +17,7 @@ use ffmpeg_next::format::stream::Disposition;
 use ffmpeg_next::frame::Video;
 use ffmpeg_next::{Dictionary, Error, Packet, Rational, codec, decoder, format, media};
 
+use crate::clock::Moment;
 use crate::pace::Pace;
 use crate::stop::Stop;
 
@@ -107,7 +108,7 @@ pub(crate) struct Source {
     offset: i64,
     /// The first pass's first time, and the last time so far.
     span: Option<(i64, i64)>,
-    packet_at: Instant,
+    packet_at: Moment,
     draining: bool,
     frames_of_pass: u64,
     damaged: u64,
@@ -157,7 +158,7 @@ impl Source {
             stop: stop.clone(),
             offset: 0,
             span: None,
-            packet_at: Instant::now(),
+            packet_at: Moment::now(),
             draining: false,
             frames_of_pass: 0,
             damaged: 0,
@@ -192,7 +193,7 @@ impl Source {
     }
 
     /// When the packet was there that completed the last frame.
-    pub(crate) fn packet_at(&self) -> Instant {
+    pub(crate) fn packet_at(&self) -> Moment {
         self.packet_at
     }
 
@@ -222,7 +223,7 @@ impl Source {
                 continue;
             };
             show(&packet);
-            self.packet_at = Instant::now();
+            self.packet_at = Moment::now();
             if self.decoder.send_packet(&packet).is_err() {
                 self.damaged += 1;
             }

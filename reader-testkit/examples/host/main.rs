@@ -13,6 +13,7 @@ mod ai;
 mod avcc;
 mod branch;
 mod camera;
+mod clock;
 mod demo;
 mod figures;
 mod gauge;

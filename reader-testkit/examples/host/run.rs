@@ -170,6 +170,7 @@ fn camera_figures(
         damaged: readings.damaged,
         opened: readings.opened,
         decode_us: Times::of(&readings.decode),
+        decode_cpu_us: Times::of(&readings.decode_cpu),
         copy_us: exported.is_some().then(|| Times::of(&readings.offer)),
         branches,
         exported,

@@ -154,6 +154,7 @@ pub(crate) struct CameraFigures {
     pub(crate) damaged: u64,
     pub(crate) opened: u64,
     pub(crate) decode_us: Times,
+    pub(crate) decode_cpu_us: Times,
     pub(crate) copy_us: Option<Times>,
     pub(crate) branches: Vec<Branch>,
     pub(crate) exported: Option<Exported>,
