@@ -15,14 +15,12 @@ use super::verdict::Criterion;
 /// Hosts by what export does in them.
 type Hosts = BTreeMap<Export, Shown>;
 
-const USUAL: [Export; 3] = [Export::Absent, Export::Off, Export::On];
 const ALL: [Export; 4] = [Export::Absent, Export::Off, Export::On, Export::Hostile];
 
 pub(super) fn criteria(bench: &mut Bench) -> Result<Vec<Criterion>> {
     let films = bench.clips.three();
     let files = stage::files(bench, "file", &films, &ALL)?;
-    let rtsp = stage::rtsp(bench, "rtsp", &films, &USUAL)?;
-    let hostile = stage::rtsp(bench, "rtsp", &films[..1], &[Export::Hostile])?;
+    let rtsp = stage::rtsp(bench, "rtsp", &films, &ALL)?;
     for (export, shown) in files.iter() {
         bench.plots.add(*export, &shown.curves);
     }
@@ -34,7 +32,7 @@ pub(super) fn criteria(bench: &mut Bench) -> Result<Vec<Criterion>> {
             &rtsp[&Export::Absent],
             &[(&Export::Off, &rtsp[&Export::Off]), (&Export::On, &rtsp[&Export::On])],
         ),
-        with_hostile(bench, &files, &rtsp, &hostile)?,
+        with_hostile(bench, &files, &rtsp)?,
     ])
 }
 
@@ -191,12 +189,10 @@ pub(super) fn see_viewers(bench: &Bench, criterion: &mut Criterion, absent: &Sho
     }
 }
 
-fn with_hostile(bench: &Bench, files: &Hosts, rtsp: &Hosts, hostile: &Hosts) -> Result<Criterion> {
+fn with_hostile(bench: &Bench, files: &Hosts, rtsp: &Hosts) -> Result<Criterion> {
     let mut criterion = Criterion::new(3);
-    for (input, absent, hostile) in [
-        ("file", &files[&Export::Absent], &files[&Export::Hostile]),
-        ("RTSP", &rtsp[&Export::Absent], &hostile[&Export::Hostile]),
-    ] {
+    for (input, hosts) in [("file", files), ("RTSP", rtsp)] {
+        let (absent, hostile) = (&hosts[&Export::Absent], &hosts[&Export::Hostile]);
         for (before, after) in absent.figures.cameras.iter().zip(&hostile.figures.cameras) {
             let what = format!("{input}, {}", after.name);
             compare(&mut criterion, &what, (absent, before), (hostile, after))?;
@@ -223,7 +219,7 @@ fn with_hostile(bench: &Bench, files: &Hosts, rtsp: &Hosts, hostile: &Hosts) -> 
         }
         faults(&mut criterion, input, hostile);
     }
-    let (absent, hostile) = (&rtsp[&Export::Absent], &hostile[&Export::Hostile]);
+    let (absent, hostile) = (&rtsp[&Export::Absent], &rtsp[&Export::Hostile]);
     see_viewers(bench, &mut criterion, absent, &[(&Export::Hostile, hostile)]);
     Ok(criterion)
 }

@@ -21,7 +21,7 @@ const MIB: f64 = (1 << 20) as f64;
 pub(super) fn criterion(bench: &mut Bench) -> Result<Vec<Criterion>> {
     let mut criterion = Criterion::new(6);
     // Ten minutes of each film at its own pace: 132 frames of 25 a second, 240 of 24, 264 of 25.
-    let minutes = if bench.quick { 0.5 } else { 10.0 };
+    let minutes = if bench.quick { 0.3 } else { 10.0 };
     let passes = |frames: f64, rate: f64| (minutes * 60.0 * rate / frames).ceil() as u64;
     // One number of passes for all films: that of the shortest.
     let passes = passes(132.0, 25.0).to_string();
