@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
+use libc::{CLOCK_THREAD_CPUTIME_ID, clock_gettime, timespec};
 
 /// A moment on a thread.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +21,12 @@ pub(crate) struct Passed {
 
 impl Moment {
     pub(crate) fn now() -> Self {
-        let cpu = clock_gettime(ClockId::ThreadCPUTime);
-        Self { at: Instant::now(), cpu: Duration::try_from(cpu).unwrap_or_default() }
+        let mut cpu = timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: it writes to the time that it is given. Should it fail, which it cannot for this clock, no time passes.
+        unsafe { clock_gettime(CLOCK_THREAD_CPUTIME_ID, &raw mut cpu) };
+        let (seconds, nanoseconds) = (cpu.tv_sec.unsigned_abs(), cpu.tv_nsec.unsigned_abs());
+        let cpu = Duration::from_secs(seconds) + Duration::from_nanos(nanoseconds);
+        Self { at: Instant::now(), cpu }
     }
 
     pub(crate) fn at(self) -> Instant {
