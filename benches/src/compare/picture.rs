@@ -75,16 +75,19 @@ impl Picture {
     }
 
     /// The pixels.
+    #[inline]
     pub fn pixels(&self) -> &[u8] {
         &self.memory[self.start..self.start + self.bytes]
     }
 
     /// What is known of the picture.
+    #[inline]
     pub fn entry(&self) -> &FrameEntry {
         &self.entry
     }
 
     /// The picture as a decoder's frame.
+    #[inline]
     pub fn video(&self) -> &Video {
         &self.video
     }
