@@ -66,23 +66,24 @@ fn run(cli: &Cli) -> Result<bool> {
     eprintln!("Whether contenders deliver whole frames:");
     check_all(&mut lab);
     let lab = lab;
-    let mut faults: Vec<_> = lab.unfit.iter().map(|(name, why)| format!("{name} failed its check: {why}")).collect();
+    let faults: Vec<_> = lab.unfit.iter().map(|(name, why)| format!("{name} failed its check: {why}")).collect();
 
-    let mut sections = Vec::new();
+    let mut report = Report { machine, quick: cli.quick, sections: Vec::new(), targets: Vec::new(), faults };
+    let mut files = Vec::new();
     for number in (1..=6).filter(|number| cli.only.is_empty() || cli.only.contains(number)) {
         eprintln!("Question {number}, after {:.0} s:", start.elapsed().as_secs_f64());
-        sections.push(match number {
-            1 => publish::ask(&lab, &mut faults),
+        report.sections.push(match number {
+            1 => publish::ask(&lab, &mut report.faults),
             2 => bookkeeping::ask(&lab),
-            3 => slow::ask(&lab, &mut faults),
+            3 => slow::ask(&lab, &mut report.faults),
             4 => memory::ask(&lab, &cli.out),
             5 => decode::ask(&lab, &cli.out, &cli.clip)?,
             _ => scale::ask(&lab),
         });
+        report.targets = questions::targets(&report);
+        // Each time, so that a run that is cut short leaves what it has found.
+        files = report.write(&cli.out)?;
     }
-    let mut report = Report { machine, quick: cli.quick, sections, targets: Vec::new(), faults };
-    report.targets = questions::targets(&report);
-    let files = report.write(&cli.out)?;
     print!("{}", report.markdown());
     eprintln!("\n{:.0} s. Written:", start.elapsed().as_secs_f64());
     for file in files {
