@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::Parser;
 use vas_benches::compare::check::check_all;
+use vas_benches::compare::contenders;
 use vas_benches::compare::counting::Counting;
 use vas_benches::compare::lab::Lab;
 use vas_benches::compare::questions::{self, bookkeeping, decode, memory, publish, scale, slow};
@@ -68,7 +69,8 @@ fn run(cli: &Cli) -> Result<bool> {
     let lab = lab;
     let faults: Vec<_> = lab.unfit.iter().map(|(name, why)| format!("{name} failed its check: {why}")).collect();
 
-    let mut report = Report { machine, quick: cli.quick, sections: Vec::new(), targets: Vec::new(), faults };
+    let (short_of, sections, targets) = (contenders::short_of(), Vec::new(), Vec::new());
+    let mut report = Report { machine, quick: cli.quick, short_of, sections, targets, faults };
     let mut files = Vec::new();
     for number in (1..=6).filter(|number| cli.only.is_empty() || cli.only.contains(number)) {
         eprintln!("Question {number}, after {:.0} s:", start.elapsed().as_secs_f64());

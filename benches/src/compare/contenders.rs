@@ -17,6 +17,23 @@ pub mod watch;
 
 use super::contender::Contender;
 
+/// What contenders do less than the job, or otherwise.
+pub fn short_of() -> Vec<(&'static str, &'static str)> {
+    let mut visitor = ShortOf(Vec::new());
+    visit_all(&mut visitor);
+    visit_limits(&mut visitor);
+    visitor.0.retain(|(_, short_of)| !short_of.is_empty());
+    visitor.0
+}
+
+struct ShortOf(Vec<(&'static str, &'static str)>);
+
+impl Visitor for ShortOf {
+    fn visit<C: Contender>(&mut self) {
+        self.0.push((C::NAME, C::SHORT_OF));
+    }
+}
+
 /// Something to do with each type of contender.
 pub trait Visitor {
     /// Is called once for each.

@@ -25,6 +25,8 @@ pub struct Report {
     pub machine: Machine,
     /// Whether this was the short pass, whose times are not to be used.
     pub quick: bool,
+    /// What contenders do less than the job, or otherwise.
+    pub short_of: Vec<(&'static str, &'static str)>,
     /// Question by question.
     pub sections: Vec<Section>,
     /// What was aimed at.

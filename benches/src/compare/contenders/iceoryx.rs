@@ -68,7 +68,8 @@ fn make(shape: &Shape) -> Result<(Iceoryx, Vec<IceoryxReader>), Box<dyn std::err
         .subscriber_max_buffer_size(shape.depth)
         // The one that is held, and a newer one that is looked for.
         .subscriber_max_borrowed_samples(2)
-        .history_size(0)
+        // What stays readable, also while nobody is subscribed.
+        .history_size(shape.depth)
         .create()?;
     let publisher =
         service.publisher_builder().initial_max_slice_len(shape.frame_bytes).max_loaned_samples(1).create()?;

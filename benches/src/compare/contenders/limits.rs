@@ -1,91 +1,176 @@
 //! What nothing that copies a frame can be faster than.
 
 use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use vas_ring::{FrameEntry, HeapMemory, PixelMemory, RingSpec};
 
-use crate::compare::contender::{Contender, Kind, Nobody, Shape};
+use crate::compare::contender::{Contender, Kind, Nobody, Reader, Shape};
 use crate::compare::picture::Picture;
 
-/// As many buffers as a ring without readers turns over, as far apart as its.
+/// As many buffers as a ring turns over whose readers hold nothing, as far apart as its, and the least that tells
+/// readers what they may read: writer and readers go in step, so no frame is published before all have read the one
+/// before.
 struct Buffers {
     memory: HeapMemory,
     stride: usize,
-    count: usize,
     frame_bytes: usize,
-    next: usize,
+    /// The id of the frame in each buffer.
+    ids: Box<[AtomicU64]>,
+    /// How many frames there are.
+    newest: Number,
+    /// How many each reader is done with.
+    done: Box<[Number]>,
 }
 
+#[repr(align(128))]
+#[derive(Default)]
+struct Number(AtomicU64);
+
 impl Buffers {
-    fn new(shape: &Shape) -> Result<Self, String> {
-        if shape.readers > 0 {
-            return Err("nothing tells a reader what it may read".into());
-        }
+    fn new(shape: &Shape) -> Result<Arc<Self>, String> {
         let spec = RingSpec::new(shape.depth, 1, 1, shape.frame_bytes).map_err(|error| error.to_string())?;
-        let memory = HeapMemory::for_spec(&spec);
-        let frame_bytes = shape.frame_bytes;
-        Ok(Self { memory, stride: spec.slot_stride(), count: shape.depth + 1, frame_bytes, next: 0 })
+        Ok(Arc::new(Self {
+            memory: HeapMemory::for_spec(&spec),
+            stride: spec.slot_stride(),
+            frame_bytes: shape.frame_bytes,
+            ids: (0..=shape.depth).map(|_| AtomicU64::new(0)).collect(),
+            newest: Number::default(),
+            done: (0..shape.readers).map(|_| Number::default()).collect(),
+        }))
     }
 
+    fn at(&self, place: usize) -> *mut u8 {
+        debug_assert!(place < self.ids.len());
+        // SAFETY: the memory holds more slots than there are ids.
+        unsafe { self.memory.base().as_ptr().add(place * self.stride) }
+    }
+
+    fn after(&self, place: usize) -> usize {
+        if place + 1 == self.ids.len() { 0 } else { place + 1 }
+    }
+}
+
+/// The writer's end of the buffers.
+struct Source {
+    buffers: Arc<Buffers>,
+    place: usize,
+    filled: u64,
+}
+
+impl Source {
+    /// With its readers.
+    fn new(shape: &Shape) -> Result<(Self, Vec<InStep>), String> {
+        let buffers = Buffers::new(shape)?;
+        let readers = (0..shape.readers).map(|reader| InStep { buffers: buffers.clone(), reader, place: 0, read: 0 });
+        let readers = readers.collect();
+        Ok((Self { buffers, place: 0, filled: 0 }, readers))
+    }
+
+    /// Fills the next buffer, if all readers are done with the last one.
     #[inline]
-    fn next(&mut self) -> &mut [u8] {
-        let place = self.next;
-        self.next = if place + 1 == self.count { 0 } else { place + 1 };
-        // SAFETY: the memory holds more slots than these, is initialised, and is reached through `self` alone.
-        unsafe {
-            std::slice::from_raw_parts_mut(self.memory.base().as_ptr().add(place * self.stride), self.frame_bytes)
+    fn fill(&mut self, id: u64, fill: impl FnOnce(&mut [u8])) -> bool {
+        let buffers = &*self.buffers;
+        // Ordering: Acquire pairs with the Release of the reader: it has read before the buffer is overwritten.
+        if buffers.done.iter().any(|done| done.0.load(Ordering::Acquire) != self.filled) {
+            return false;
         }
+        // SAFETY: the memory is initialised. No reader reads before `newest` goes up, and there is no other writer.
+        let buffer = unsafe { std::slice::from_raw_parts_mut(buffers.at(self.place), buffers.frame_bytes) };
+        fill(buffer);
+        black_box(buffer.as_ptr());
+        self.filled += 1;
+        if !buffers.done.is_empty() {
+            // Ordering: Relaxed, published by the store below.
+            buffers.ids[self.place].store(id, Ordering::Relaxed);
+            // Ordering: Release pairs with the Acquire of the reader.
+            buffers.newest.0.store(self.filled, Ordering::Release);
+        }
+        self.place = buffers.after(self.place);
+        true
+    }
+}
+
+/// A reader that the writer waits for.
+pub struct InStep {
+    buffers: Arc<Buffers>,
+    reader: usize,
+    place: usize,
+    read: u64,
+}
+
+impl Reader for InStep {
+    #[inline]
+    fn latest<T>(&mut self, with: impl FnOnce(&FrameEntry, &[u8]) -> T) -> Option<T> {
+        let buffers = &*self.buffers;
+        // Ordering: Acquire pairs with the Release of the writer.
+        if buffers.newest.0.load(Ordering::Acquire) == self.read {
+            return None;
+        }
+        // SAFETY: the memory is initialised, and the writer does not go on before this reader is done.
+        let pixels = unsafe { std::slice::from_raw_parts(buffers.at(self.place), buffers.frame_bytes) };
+        // Ordering: Relaxed, ordered by the load above.
+        let frame_id = buffers.ids[self.place].load(Ordering::Relaxed);
+        let shown = with(&FrameEntry { frame_id, ..FrameEntry::default() }, pixels);
+        self.place = buffers.after(self.place);
+        self.read += 1;
+        // Ordering: Release pairs with the Acquire of the writer.
+        buffers.done[self.reader].0.store(self.read, Ordering::Release);
+        Some(shown)
     }
 }
 
 /// An ordinary copy and nothing else.
-pub struct Memcpy(Buffers);
+pub struct Memcpy(Source);
 
 impl Contender for Memcpy {
-    type Reader = Nobody;
+    type Reader = InStep;
     const NAME: &'static str = "memcpy";
     const KIND: Kind = Kind::Limit;
+    const SHORT_OF: &'static str = IN_STEP;
+    const GATED: bool = true;
 
-    fn new(shape: &Shape) -> Result<(Self, Vec<Nobody>), String> {
-        Ok((Self(Buffers::new(shape)?), Vec::new()))
+    fn new(shape: &Shape) -> Result<(Self, Vec<InStep>), String> {
+        let (source, readers) = Source::new(shape)?;
+        Ok((Self(source), readers))
     }
 
     #[inline]
-    fn publish(&mut self, picture: &Picture, _: u64) -> bool {
-        let buffer = self.0.next();
-        buffer.copy_from_slice(picture.pixels());
-        black_box(buffer.as_ptr());
-        true
+    fn publish(&mut self, picture: &Picture, id: u64) -> bool {
+        self.0.fill(id, |buffer| buffer.copy_from_slice(picture.pixels()))
     }
 }
 
+const IN_STEP: &str = "goes in step with its readers: no frame before all have read the one before";
+
 /// A copy past the cache, and nothing else.
-pub struct StreamingCopy(Buffers);
+pub struct StreamingCopy(Source);
 
 impl Contender for StreamingCopy {
-    type Reader = Nobody;
+    type Reader = InStep;
     const NAME: &'static str = "streaming copy";
     const KIND: Kind = Kind::Limit;
+    const SHORT_OF: &'static str = IN_STEP;
+    const GATED: bool = true;
 
-    fn new(shape: &Shape) -> Result<(Self, Vec<Nobody>), String> {
+    fn new(shape: &Shape) -> Result<(Self, Vec<InStep>), String> {
         if !streaming::is_there() {
             return Err("this processor has no streaming stores of 32 bytes".into());
         }
-        Ok((Self(Buffers::new(shape)?), Vec::new()))
+        let (source, readers) = Source::new(shape)?;
+        Ok((Self(source), readers))
     }
 
     #[inline]
-    fn publish(&mut self, picture: &Picture, _: u64) -> bool {
-        let buffer = self.0.next();
-        streaming::copy(picture.pixels(), buffer);
-        black_box(buffer.as_ptr());
-        true
+    fn publish(&mut self, picture: &Picture, id: u64) -> bool {
+        self.0.fill(id, |buffer| streaming::copy(picture.pixels(), buffer))
     }
 }
 
 /// A ring without any synchronisation: the copy, the entry, and a plain count of where the newest is.
 pub struct Unsynchronised {
-    buffers: Buffers,
+    source: Source,
     entries: Vec<FrameEntry>,
     newest: usize,
 }
@@ -96,17 +181,17 @@ impl Contender for Unsynchronised {
     const KIND: Kind = Kind::Limit;
 
     fn new(shape: &Shape) -> Result<(Self, Vec<Nobody>), String> {
-        let buffers = Buffers::new(shape)?;
-        let entries = vec![FrameEntry::default(); buffers.count];
-        Ok((Self { buffers, entries, newest: 0 }, Vec::new()))
+        if shape.readers > 0 {
+            return Err("nothing tells a reader what it may read".into());
+        }
+        let (source, _) = Source::new(shape)?;
+        Ok((Self { source, entries: vec![FrameEntry::default(); shape.depth + 1], newest: 0 }, Vec::new()))
     }
 
     #[inline]
     fn publish(&mut self, picture: &Picture, id: u64) -> bool {
-        let place = self.buffers.next;
-        let buffer = self.buffers.next();
-        buffer.copy_from_slice(picture.pixels());
-        black_box(buffer.as_ptr());
+        let place = self.source.place;
+        self.source.fill(id, |buffer| buffer.copy_from_slice(picture.pixels()));
         self.entries[place] = *picture.entry();
         self.entries[place].frame_id = id;
         self.newest = place;

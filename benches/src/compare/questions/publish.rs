@@ -1,7 +1,8 @@
 //! Question 1: what it takes to publish a picture, with and without readers.
 
 use super::{WARM, cast, fault, order};
-use crate::compare::contender::{Contender, Kind, Reader};
+use crate::compare::contender::{Contender, Reader};
+use crate::compare::contenders::visit_limits;
 use crate::compare::lab::Lab;
 use crate::compare::picture::{FULL, LARGE, Picture, SMALL, Size, Torn};
 use crate::compare::report::{Section, Table, cells};
@@ -67,7 +68,7 @@ pub fn ask(lab: &Lab, faults: &mut Vec<String>) -> Section {
             "Time of one publish, copy included. The next frame comes when all readers are done with this one. The \
              source is one of four pictures in turn; peers copy with `copy_from_slice`, and so does *vas-ring, ordinary \
              copy*: the difference to the row above it is the tap's choice of how to copy. *To limit* is to the fastest \
-             raw copy of the size; *to no readers* is to the same contender's median without readers, where ours has \
+             raw copy, which goes in step with its readers; *to no readers* is to the same contender's median without readers, where ours has \
              one subscribed that does not read."
                 .into(),
         ],
@@ -105,6 +106,9 @@ fn table(
     let title = format!("{}, {who}", size.name);
     eprintln!("  {title}");
     let mut cast = cast(lab, readers, size.bytes(), Boxed);
+    if readers > 0 {
+        visit_limits(&mut cast);
+    }
     let (rounds, frames) = match size.height {
         0..=500 => lab.or_quick((12, 100), (1, 20)),
         501..=1500 => lab.or_quick((12, 40), (1, 6)),
@@ -123,7 +127,7 @@ fn table(
         table.push(entry.name, entry.kind, cells(Spread::of_ticks(&lab.clock, times), 1e3));
     }
     table.absent = cast.absent;
-    table.add_ratios("p50 us", alone.and_then(|alone| alone.best(Kind::Limit, "p50 us")));
+    table.add_ratios("p50 us", None);
     if let Some(alone) = alone {
         table.add_ratio("to no readers", "p50 us", |row| alone.value(row.contender, "p50 us"));
     }

@@ -44,6 +44,10 @@ impl Report {
                 &format!("| {} | {} {} | {is} | {met} |", target.what, digits(target.at_most), target.unit),
             );
         }
+        line(&mut text, "\nWhat contenders do less than the job, or otherwise:\n");
+        for (contender, short_of) in &self.short_of {
+            line(&mut text, &format!("- {contender}: {short_of}"));
+        }
         for section in &self.sections {
             line(&mut text, &format!("\n## {}. {}", section.number, section.question));
             for note in &section.notes {
