@@ -35,6 +35,8 @@ pub enum Kind {
     Ours,
     /// What people use in its place.
     Peer,
+    /// What people use in its place that keeps fewer frames, which takes less memory and less time.
+    Partial,
     /// What nothing can be faster than. It has no readers.
     Limit,
 }

@@ -124,10 +124,13 @@ impl Table {
         rows.filter_map(|row| row.values[column]).min_by(f64::total_cmp)
     }
 
-    /// Adds, for one column, its ratios to the best peer and to the physical limit: the best of this table, or `limit`.
+    /// Adds, for one column, its ratios to the best peer that does the whole job, to the best of all peers, and to the
+    /// physical limit: the best of this table, or `limit`.
     pub fn add_ratios(&mut self, column: &str, limit: Option<f64>) {
         let limit = limit.or_else(|| self.best(Kind::Limit, column));
-        for (name, base) in [("to best peer", self.best(Kind::Peer, column)), ("to limit", limit)] {
+        let peer = self.best(Kind::Peer, column);
+        let any = peer.into_iter().chain(self.best(Kind::Partial, column)).min_by(f64::total_cmp);
+        for (name, base) in [("to best peer", peer), ("to best of any", any), ("to limit", limit)] {
             if base.is_some() {
                 self.add_ratio(name, column, |_| base);
             }
@@ -188,6 +191,7 @@ mod tests {
         table.push("slow", Kind::Peer, vec![Some(12.0)]);
         table.push("fast", Kind::Peer, vec![Some(6.0)]);
         table.push("none", Kind::Peer, vec![None]);
+        table.push("part", Kind::Partial, vec![Some(4.0)]);
         table.push("copy", Kind::Limit, vec![Some(2.0)]);
         table
     }
@@ -200,7 +204,7 @@ mod tests {
         table.push("busy", Kind::Peer, vec![Some(6.0), Some(0.0)]);
         table.add_ratios("p50 us", None);
         assert_eq!(table.value("ours", "to best peer"), Some(0.5));
-        assert_eq!(table.columns.len(), 3, "there is no limit");
+        assert_eq!(table.columns.len(), 4, "there is no limit");
     }
 
     #[test]
@@ -208,6 +212,7 @@ mod tests {
         let mut table = table();
         table.add_ratios("p50 us", None);
         assert_eq!(table.value("ours", "to best peer"), Some(0.5));
+        assert_eq!(table.value("ours", "to best of any"), Some(0.75));
         assert_eq!(table.value("ours", "to limit"), Some(1.5));
         assert_eq!(table.value("slow", "to best peer"), Some(2.0));
         assert_eq!(table.value("none", "to limit"), None);

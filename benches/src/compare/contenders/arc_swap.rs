@@ -24,7 +24,7 @@ pub struct SwapReader {
 impl Contender for Swap {
     type Reader = SwapReader;
     const NAME: &'static str = "arc-swap + pool";
-    const KIND: Kind = Kind::Peer;
+    const KIND: Kind = Kind::Partial;
     const SHORT_OF: &'static str = "keeps the newest frame only";
 
     fn new(shape: &Shape) -> Result<(Self, Vec<Self::Reader>), String> {

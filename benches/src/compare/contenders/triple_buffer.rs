@@ -17,7 +17,7 @@ pub struct TripleBuffer {
 impl Contender for TripleBuffer {
     type Reader = Output<Frame>;
     const NAME: &'static str = "triple_buffer";
-    const KIND: Kind = Kind::Peer;
+    const KIND: Kind = Kind::Partial;
     const SHORT_OF: &'static str = "keeps the newest frame only, for one reader";
 
     fn new(shape: &Shape) -> Result<(Self, Vec<Self::Reader>), String> {

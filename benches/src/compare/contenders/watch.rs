@@ -21,7 +21,7 @@ pub struct Watch {
 impl Contender for Watch {
     type Reader = Receiver<Newest>;
     const NAME: &'static str = "tokio watch + pool";
-    const KIND: Kind = Kind::Peer;
+    const KIND: Kind = Kind::Partial;
     const SHORT_OF: &'static str = "keeps the newest frame only";
 
     fn new(shape: &Shape) -> Result<(Self, Vec<Self::Reader>), String> {

@@ -22,7 +22,11 @@ impl Report {
             &mut text,
             "Made by `cargo xtask compare`. Contenders take turns in one process; only ratios are to be read.",
         );
-        line(&mut text, "Ours is in bold, *limits* copy without handing anything to a reader.\n");
+        line(
+            &mut text,
+            "Ours is in bold; *limits* copy, and do no more than they must; those with a ° keep the newest frame only, and \
+             the *best peer* is the best of those that do the whole job.\n",
+        );
         if !self.faults.is_empty() {
             line(&mut text, "## Faults\n");
             for fault in &self.faults {
@@ -75,6 +79,7 @@ impl Table {
             let name = match row.kind {
                 Kind::Ours => format!("**{}**", row.contender),
                 Kind::Peer => row.contender.to_owned(),
+                Kind::Partial => format!("{} °", row.contender),
                 Kind::Limit => format!("*{}*", row.contender),
             };
             _ = write!(text, "| {name} |");
@@ -113,7 +118,7 @@ mod tests {
         table.absent.push(("other", "has one reader".into()));
         let text = table.markdown();
         assert!(text.contains("| | p50 us |\n|---|---:|\n| **ours** | 3 |\n| slow | 12 |"), "{text}");
-        assert!(text.contains("| none | - |\n| *copy* | 2 |"), "{text}");
+        assert!(text.contains("| none | - |\n| part ° | 4 |\n| *copy* | 2 |"), "{text}");
         assert!(text.contains("Not in this table: other (has one reader)."), "{text}");
     }
 

@@ -13,6 +13,7 @@ use crate::compare::contender::Kind;
 
 const OURS: RGBColor = RGBColor(0, 114, 178);
 const PEER: RGBColor = RGBColor(153, 153, 153);
+const PARTIAL: RGBColor = RGBColor(204, 204, 204);
 const LIMIT: RGBColor = RGBColor(0, 158, 115);
 
 /// One group of bars.
@@ -91,6 +92,7 @@ fn draw(root: &Area<'_>, panel: &Panel, (left, top): (i32, i32), width: i32, bar
         let color = match kind {
             Kind::Ours => OURS,
             Kind::Peer => PEER,
+            Kind::Partial => PARTIAL,
             Kind::Limit => LIMIT,
         };
         let text = ("sans-serif", 13).into_text_style(root);
