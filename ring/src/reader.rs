@@ -161,14 +161,17 @@ pub struct Reader {
     place: usize,
     /// The head as of the last frame that was delivered or counted as missed.
     head: HeadWord,
+    /// Missed since the last frame delivered, if `ended`, else just before it.
     missed: Missed,
+    /// It has been told that the ring is closed since it was delivered a frame.
+    ended: bool,
 }
 
 impl Reader {
     /// For a caller that has just taken `place`.
     pub(crate) fn seated(shared: Arc<Shared>, place: usize) -> Self {
         let (head, drops) = shared.head_and_drops();
-        let reader = Self { shared, place, head, missed: Missed::default() };
+        let reader = Self { shared, place, head, missed: Missed::default(), ended: true };
         let (state, shared) = reader.state();
         state.drops = drops;
         state.refused_to = None;
@@ -217,13 +220,8 @@ impl Reader {
     #[inline]
     fn read(&mut self, wanted: Wanted) -> Result<Option<Lease>, ReadError> {
         let head = self.shared.head.load();
-        let found = if head != self.head {
-            self.read_new(wanted, head)
-        } else if head.is_closed() {
-            Found::Closed
-        } else {
-            Found::Nothing
-        };
+        // A closed head may look as it did when another writer has been here meanwhile and published nothing.
+        let found = if head != self.head || head.is_closed() { self.read_new(wanted, head) } else { Found::Nothing };
         match found {
             // SAFETY: leased just now by this place, and not given back.
             Found::Slot(slot) => Ok(Some(unsafe { Lease::new(&self.shared, slot, self.place) })),
@@ -249,8 +247,12 @@ impl Reader {
             if head.is_closed() && (wanted == Wanted::Newest || newest == last) {
                 let (settled, drops) = shared.head_and_drops();
                 if settled == head {
-                    self.missed = state.miss(depth, newest, last, newest.plus(1), drops);
-                    record.add(newest, &self.missed);
+                    let missed = state.miss(depth, newest, last, newest.plus(1), drops);
+                    record.add(newest, &missed);
+                    if !mem::replace(&mut self.ended, true) {
+                        self.missed = Missed::default();
+                    }
+                    self.missed += missed;
                     self.head = head;
                     return Found::Closed;
                 }
@@ -278,8 +280,12 @@ impl Reader {
                 // SAFETY: the word was open, so the slot is leased until `back_out` or `Lease::drop`.
                 let (position, entry) = unsafe { shared.frame(usize::from(slot)) };
                 if position == target {
-                    self.missed = state.miss(depth, newest, last, target, target.dropped_before(entry.frame_id));
-                    record.add(target, &self.missed);
+                    let missed = state.miss(depth, newest, last, target, target.dropped_before(entry.frame_id));
+                    record.add(target, &missed);
+                    if !mem::replace(&mut self.ended, false) {
+                        self.missed = Missed::default();
+                    }
+                    self.missed += missed;
                     record.seen.add(1);
                     record.seen_ns.set(entry.monotonic_ns);
                     self.head = HeadWord::open(target, slot);
@@ -293,8 +299,8 @@ impl Reader {
         Found::Overtaken
     }
 
-    /// What was missed just before the frame that was delivered last, since the one before that or the subscription. At
-    /// the end of a closed ring, what was missed after the last frame.
+    /// What was missed between the frame that was delivered last and the one before that, or the subscription. After
+    /// [`ReadError::Closed`], what was missed since the last frame up to the end.
     pub fn missed(&self) -> &Missed {
         &self.missed
     }

@@ -50,8 +50,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => which().prop_map(Step::ForgetLease),
         4 => Just(Step::Subscribe),
         2 => which().prop_map(Step::Leave),
-        1 => Just(Step::Close),
-        2 => Just(Step::HandOver),
+        2 => Just(Step::Close),
+        3 => Just(Step::HandOver),
     ]
 }
 
@@ -229,6 +229,9 @@ impl Stage {
                 let (real, ideal) =
                     (real.map(|it| it.map(|it| it.frame_id)), ideal.map(|it| it.map(|it| it.entry.frame_id)));
                 assert_eq!(real, ideal);
+                if ideal == Err(ReadError::Closed) {
+                    assert_eq!(*reader.missed(), self.oracle.gap(*place));
+                }
             }
         }
     }

@@ -1,6 +1,8 @@
 //! What a ring should do, in the plainest words: a list of all frames that were offered, and for each reader how far
 //! in that list it has come. Nothing here has slots, positions or wrapping numbers.
 
+use std::mem;
+
 use vas_ring::{DropCause, Dropped, FrameEntry, Missed, ReadError, ReaderStats, RingSpec, RingStats, SubscribeError};
 
 /// What became of an offered frame.
@@ -38,8 +40,8 @@ struct Place {
     next: usize,
     /// Published offers before this one were refused to the reader.
     refused: usize,
-    /// How many frames were published when it was told last that the ring is closed, unless it saw it open since.
-    told_closed: Option<usize>,
+    /// Missed since the last one delivered.
+    gap: Missed,
     seen_ns: u64,
     seen: u64,
     missed: Missed,
@@ -132,7 +134,7 @@ impl Oracle {
             first: self.offers.len(),
             next: self.offers.len(),
             refused: 0,
-            told_closed: (!self.has_writer).then_some(self.published_from(0)),
+            gap: Missed::default(),
             seen_ns: self.newest_ns,
             seen: 0,
             missed: Missed::default(),
@@ -164,16 +166,12 @@ impl Oracle {
     }
 
     fn read(&mut self, place: usize, wanted: Option<usize>) -> Result<Option<Held>, ReadError> {
-        let (published, end) = (self.published_from(0), self.offers.len());
+        let end = self.offers.len();
         let Some(at) = wanted.filter(|&at| at >= self.place(place).next) else {
             if self.has_writer {
-                self.place_mut(place).told_closed = None;
                 return Ok(None);
             }
-            // Told again, with nothing published in between: there is nothing more to count.
-            if self.place_mut(place).told_closed.replace(published) != Some(published) {
-                self.miss(place, end);
-            }
+            self.miss(place, end);
             return Err(ReadError::Closed);
         };
         let budget = self.spec.budget();
@@ -183,11 +181,10 @@ impl Oracle {
             it.refusals += 1;
             return Err(ReadError::Budget { budget });
         }
-        let missed = self.miss(place, at);
+        self.miss(place, at);
         let Offer::Published(entry) = self.offers[at] else { unreachable!("only published frames are wanted") };
-        let held = Held { at, place, entry, missed, forgotten: false };
         let it = self.place_mut(place);
-        it.told_closed = None;
+        let held = Held { at, place, entry, missed: mem::take(&mut it.gap), forgotten: false };
         it.next = at + 1;
         it.seen += 1;
         it.seen_ns = entry.monotonic_ns;
@@ -196,7 +193,7 @@ impl Oracle {
     }
 
     /// Counts the offers up to `end` as missed, one by one.
-    fn miss(&mut self, place: usize, end: usize) -> Missed {
+    fn miss(&mut self, place: usize, end: usize) {
         let it = self.place(place);
         let mut missed = Missed::default();
         for at in it.next..end {
@@ -214,7 +211,12 @@ impl Oracle {
         let it = self.place_mut(place);
         it.next = end;
         it.missed += missed;
-        missed
+        it.gap += missed;
+    }
+
+    /// What the reader has missed since the last frame that it got.
+    pub(crate) fn gap(&self, place: usize) -> Missed {
+        self.place(place).gap
     }
 
     pub(crate) fn drop_lease(&mut self, held: &Held) {
