@@ -75,14 +75,15 @@ impl Dropped {
         self.counts[cause as usize]
     }
 
-    /// Counts `n` more frames dropped for `cause`.
+    /// Counts `n` more frames dropped for `cause`. Wraps, as frame ids do.
     pub fn add(&mut self, cause: DropCause, n: u64) {
-        self.counts[cause as usize] += n;
+        let count = &mut self.counts[cause as usize];
+        *count = count.wrapping_add(n);
     }
 
-    /// Frames dropped for any cause.
+    /// Frames dropped for any cause. Wraps, as frame ids do.
     pub fn total(&self) -> u64 {
-        self.counts.iter().sum()
+        self.counts.iter().fold(0, |total, n| total.wrapping_add(*n))
     }
 
     /// Each cause with its count.
@@ -94,8 +95,8 @@ impl Dropped {
 
 impl core::ops::AddAssign for Dropped {
     fn add_assign(&mut self, other: Self) {
-        for (mine, its) in self.counts.iter_mut().zip(other.counts) {
-            *mine += its;
+        for (cause, n) in other.iter() {
+            self.add(cause, n);
         }
     }
 }
@@ -120,9 +121,9 @@ pub struct RingStats {
 }
 
 impl RingStats {
-    /// Frames offered: published and dropped.
+    /// Frames offered: published and dropped. Wraps, as frame ids do.
     pub fn offered(&self) -> u64 {
-        self.published + self.dropped.total()
+        self.published.wrapping_add(self.dropped.total())
     }
 }
 

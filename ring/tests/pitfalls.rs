@@ -285,6 +285,17 @@ fn resume_far_ahead() {
     assert_eq!(publish(&mut writer), 1 << 62);
     assert_eq!(ring.stats().dropped.get(DropCause::Suspended), (1 << 62) - 7);
     assert_eq!(ring.stats().offered(), (1 << 62) - 6);
+    // Once round: every sum wraps, none panics.
+    for quarter in 2..=4u64 {
+        writer.resume_at(quarter.wrapping_mul(1 << 62), DropCause::Resizing);
+    }
+    let stats = ring.stats();
+    assert_eq!(
+        (stats.next_frame_id, stats.offered(), stats.dropped.total()),
+        (0, 0u64.wrapping_sub(7), 0u64.wrapping_sub(8))
+    );
+    writer.resume_at(1 << 62, DropCause::Hardware);
+    assert_eq!(ring.stats().dropped.total(), (1 << 62) - 8);
 }
 
 /// Readers that come and go leave nothing behind that would grow, and the writer's path does not change.
