@@ -35,15 +35,16 @@
 //! # Why a claim always finds a slot
 //!
 //! Each of the R readers has B *tickets*, one per lease that it may hold. It needs one in hand to set its bit in a
-//! word, and has it back when `release` or `back_out` is done, and when `is_out` has told it, if that was on another
-//! thread. R * B + 1 slots are retired, that is, not among the newest K. A claim looks at each of them once: first at
-//! the one that was retired last, which is open, and shuts it; then at those that earlier claims have shut. (Slots
-//! that were never used are shut from the start.) Say it found a LEASE bit in every one. Then some ticket
-//! was seen twice, in slot a and later in slot b, which an earlier claim had shut. It was in one of them first:
-//! 1. In b, then in a. Leaving b happens before `lease` of a (Release), which the look at a (Acquire) saw. So the
-//!    look at b, after that, saw b without it.
-//! 2. In a, then in b. Leaving a happens before `lease` of b (Release), which the claim that shut b (Acquire) saw. So
-//!    the look at a, after that, saw a without it.
+//! word, and has it back when it has cleared that bit itself (`back_out`) or seen it clear: by a look at the word
+//! (`is_out`, `orphan`), or by taking a lease of the same slot again. R * B + 1 slots are retired, that is, not among the
+//! newest K. A claim looks at each of them once: first at the one that was retired last, which is open, and shuts it;
+//! then at those that earlier claims have shut. (Slots that were never used are shut from the start.) Say it found a
+//! LEASE bit in every one. Then some ticket was seen twice, in slot a and later in slot b, which an earlier claim had
+//! shut. It was in one of them first:
+//! 1. In b, then in a. The reader knew b to be clear before `lease` of a (Release), which the look at a (Acquire) saw. So
+//!    the look at b, after that, saw b no older than the reader had: without the ticket, and shut, so that it stays so.
+//! 2. In a, then in b. The reader knew a to be clear before `lease` of b (Release), which the claim that shut b (Acquire)
+//!    saw. So the look at a, after that, saw a without the ticket, which was in b by then.
 //!
 //! Both end in a contradiction.
 
@@ -157,8 +158,10 @@ impl Word {
     /// Reader: whether the lease that it took is still out.
     #[inline]
     pub(crate) fn is_out(&self, place: usize) -> bool {
-        // Ordering: Acquire pairs with the Release of `release`, so that the lease was given back before the ticket is
-        // used again. Reading from a later `publish` does as well, as that comes after a look that saw it given back.
+        // Ordering: Acquire pairs with the Release of `release`: the reader goes without regard to leases that it has seen
+        // to be back, and what was read under them comes before the ring is freed. A later `publish` tells it as well, as
+        // that comes after a look that saw the lease back. (That the ticket may be used again takes no order, since later
+        // looks at this word see no older value.)
         self.0.load(Ordering::Acquire) & lease_bit(place) != 0
     }
 
