@@ -102,6 +102,7 @@ impl HeadWord {
 /// The head's word, and the slots of the newest frames by the low bits of their positions: on one cache line for
 /// depths up to 16, written by the writer alone.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Head {
     word: AtomicU64,
     mask: usize,

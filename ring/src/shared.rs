@@ -41,23 +41,17 @@ pub(crate) struct Shared {
 }
 
 struct Slot {
-    /// Written by readers and writer.
-    word: CachePadded<Word>,
-    frame: CachePadded<SlotFrame>,
+    /// What writer and readers both come for.
+    tag: CachePadded<Tag>,
+    /// The frame's. The cell stands for its position and the slot's pixels as well, which it says who may touch.
+    entry: CachePadded<UnsafeCell<FrameEntry>>,
 }
 
-struct SlotFrame {
-    frame: UnsafeCell<Frame>,
-    /// The frame's position once more, for onlookers.
-    shown: Counter,
-}
-
-/// A frame as the slot has it. Its cell stands for the slot's pixels as well, which it says who may touch.
-#[derive(Clone, Copy)]
-struct Frame {
-    /// Tells a reader whether it got the frame that it came for.
-    position: Position,
-    entry: FrameEntry,
+struct Tag {
+    word: Word,
+    /// The frame's. Tells a reader whether it got the one that it came for, and is read under a lease like the entry;
+    /// atomic, as onlookers read it at any time. Here because who reads or writes it has the word's line already.
+    position: AtomicU64,
 }
 
 /// One reader's place.
@@ -87,11 +81,8 @@ impl Shared {
         let Identity { camera_id, epoch, generation, .. } = identity;
         let entry = FrameEntry { camera_id, epoch, generation, ..FrameEntry::default() };
         let slot = |_| Slot {
-            word: CachePadded::new(Word::new()),
-            frame: CachePadded::new(SlotFrame {
-                frame: UnsafeCell::new(Frame { position: start, entry }),
-                shown: Counter::default(),
-            }),
+            tag: CachePadded::new(Tag { word: Word::new(), position: AtomicU64::new(start.to_bits()) }),
+            entry: CachePadded::new(UnsafeCell::new(entry)),
         };
         let place = |_| {
             CachePadded::new(ReaderPlace {
@@ -116,7 +107,7 @@ impl Shared {
     }
 
     pub(crate) fn word(&self, slot: usize) -> &Word {
-        &self.slots[slot].word
+        &self.slots[slot].tag.word
     }
 
     pub(crate) fn place(&self, place: usize) -> &ReaderPlace {
@@ -125,7 +116,8 @@ impl Shared {
 
     /// Anyone: frames published since the one in the slot, for statistics.
     pub(crate) fn age(&self, slot: usize, newest: Position) -> u64 {
-        newest.since_or_zero(Position::from_bits(self.slots[slot].frame.shown.get()))
+        // Ordering: Relaxed, since the answer is out of date as soon as it is there.
+        newest.since_or_zero(Position::from_bits(self.slots[slot].tag.position.load(Ordering::Relaxed)))
     }
 
     /// The head, and the number of drops at a moment at which that was the head.
@@ -180,20 +172,19 @@ impl Shared {
     /// The slot is claimed, and the caller holds the claim.
     #[inline]
     pub(crate) unsafe fn set_frame(&self, slot: usize, position: Position, frame_id: u64, entry: &FrameEntry) {
-        let SlotFrame { frame, shown } = &*self.slots[slot].frame;
-        frame.with_mut(|at| {
+        let Slot { tag, entry: cell } = &self.slots[slot];
+        // Ordering: Relaxed, published with the entry by `Word::publish`.
+        tag.position.store(position.to_bits(), Ordering::Relaxed);
+        cell.with_mut(|cell| {
             // SAFETY: exclusive by the caller's word.
-            let frame = unsafe { &mut *at };
-            frame.position = position;
+            let it = unsafe { &mut *cell };
             // Field by field, straight into the slot: a whole entry put together aside would be copied twice.
             let FrameEntry { raw_pts, monotonic_ns, time_base, geometry, bytes, .. } = *entry;
             let FrameEntry { flags, color_range, color_matrix, reserved, .. } = *entry;
-            let it = &mut frame.entry;
             (it.frame_id, it.raw_pts, it.monotonic_ns, it.time_base) = (frame_id, raw_pts, monotonic_ns, time_base);
             (it.geometry, it.bytes, it.flags) = (geometry, bytes, flags);
             (it.color_range, it.color_matrix, it.reserved) = (color_range, color_matrix, reserved);
         });
-        shown.set(position.to_bits());
     }
 
     /// The pixels of a slot, to be written.
@@ -204,7 +195,7 @@ impl Shared {
     #[inline]
     #[expect(clippy::mut_from_ref, reason = "the claim is what makes it exclusive")]
     pub(crate) unsafe fn pixels_mut(&self, slot: usize) -> &mut [u8] {
-        self.slots[slot].frame.frame.with_mut(|_| ());
+        self.slots[slot].entry.with_mut(|_| ());
         // SAFETY: `pixels_at` is within the memory, which lives as long as `self`; exclusive by the caller's word.
         unsafe { slice::from_raw_parts_mut(self.pixels_at(slot), self.spec.frame_bytes()) }
     }
@@ -217,8 +208,9 @@ impl Shared {
     #[inline]
     pub(crate) unsafe fn frame(&self, slot: usize) -> (Position, &FrameEntry) {
         // SAFETY: no writer while the lease is out, by the caller's word.
-        let frame = self.slots[slot].frame.frame.with(|at| unsafe { &*at });
-        (frame.position, &frame.entry)
+        let entry = self.slots[slot].entry.with(|at| unsafe { &*at });
+        // Ordering: Relaxed, since `Word::lease` has ordered it after the writer's store, and the next waits for the lease.
+        (Position::from_bits(self.slots[slot].tag.position.load(Ordering::Relaxed)), entry)
     }
 
     /// The pixels of a slot.
@@ -228,7 +220,7 @@ impl Shared {
     /// The slot is leased until the result is gone.
     #[inline]
     pub(crate) unsafe fn pixels(&self, slot: usize) -> &[u8] {
-        self.slots[slot].frame.frame.with(|_| ());
+        self.slots[slot].entry.with(|_| ());
         // SAFETY: `pixels_at` is within the memory, which lives as long as `self`; no writer by the caller's word.
         unsafe { slice::from_raw_parts(self.pixels_at(slot), self.spec.frame_bytes()) }
     }
@@ -245,7 +237,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         // The last handle or lease is gone. Touching each frame lets a model see that every reader is ordered before.
         for slot in &mut self.slots {
-            slot.frame.frame.with_mut(|_| ());
+            slot.entry.with_mut(|_| ());
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use alloc::collections::VecDeque;
 use core::fmt;
+use core::mem::ManuallyDrop;
 
 use crate::head::HeadWord;
 use crate::shared::Shared;
@@ -11,21 +12,53 @@ use crate::{DropCause, FrameEntry};
 
 /// What only the writer knows: which slots it may try next, and what it is filling.
 ///
-/// Every slot is either one of the newest K, or `retired`, `held`, `claimed`, or not used yet.
+/// Every slot is either one of the newest K, or in `front`, or `held`, or not used yet.
 #[derive(Debug)]
 pub(crate) struct Desk {
     head: HeadWord,
     next_frame_id: u64,
     /// How many of the newest K there are by now.
     readable: usize,
-    /// The slot that was retired last, open still: the first to be tried, as its lines are the likeliest to be in this
-    /// core's cache. There is one at most, since each publish retires one and each claim takes it.
-    retired: Option<u16>,
+    front: Front,
     /// Retired and shut: found leased by a claim, or claimed and not published. Tried again in turn.
     held: VecDeque<u16>,
     /// Slots from here on have never been used. They are the last resort, to keep few buffers in use.
     fresh: u16,
-    claimed: Option<u16>,
+}
+
+/// The slot that the writer goes for first, or has.
+///
+/// Either way there is one at most: each publish retires one, and each claim takes that. In one word, since the stores of
+/// a publish are what it costs.
+#[derive(Clone, Copy, Debug)]
+struct Front(u32);
+
+impl Front {
+    const EMPTY: Self = Self(0);
+    const RETIRED: u32 = 1 << 16;
+    const CLAIMED: u32 = 1 << 17;
+
+    /// The slot that was retired last, open still: the first to be tried, as its lines are the likeliest to be in this
+    /// core's cache.
+    fn retired(slot: u16) -> Self {
+        Self(Self::RETIRED | u32::from(slot))
+    }
+
+    /// The slot that is being filled.
+    fn claimed(slot: u16) -> Self {
+        Self(Self::CLAIMED | u32::from(slot))
+    }
+
+    // The low half is the slot.
+    #[inline]
+    fn get_retired(self) -> Option<u16> {
+        (self.0 & Self::RETIRED != 0).then_some(self.0 as u16)
+    }
+
+    #[inline]
+    fn get_claimed(self) -> Option<u16> {
+        (self.0 & Self::CLAIMED != 0).then_some(self.0 as u16)
+    }
 }
 
 impl Desk {
@@ -34,10 +67,9 @@ impl Desk {
             head,
             next_frame_id,
             readable: 0,
-            retired: None,
+            front: Front::EMPTY,
             held: VecDeque::with_capacity(spec.slots()),
             fresh: 0,
-            claimed: None,
         }
     }
 
@@ -49,19 +81,37 @@ impl Desk {
     /// the argument in `word.rs`.
     #[inline]
     fn claim(&mut self, shared: &Shared) -> Option<(u16, bool)> {
-        let waiting = self.held.len();
-        if let Some(slot) = self.retired.take() {
+        let retired = self.front.get_retired();
+        if let Some(slot) = retired {
             let word = shared.word(usize::from(slot)).claim();
             if word.is_owned() {
+                self.front = Front::claimed(slot);
                 return Some((slot, word.was_leased()));
             }
-            self.held.push_back(slot);
         }
-        self.claim_other(shared, waiting)
+        self.claim_other(shared, retired)
     }
 
+    /// As `claim`, when the slot retired last is leased, or there is none.
     #[cold]
-    fn claim_other(&mut self, shared: &Shared, waiting: usize) -> Option<(u16, bool)> {
+    fn claim_other(&mut self, shared: &Shared, leased: Option<u16>) -> Option<(u16, bool)> {
+        self.front = Front::EMPTY;
+        let waiting = self.held.len();
+        self.held.extend(leased);
+        let found = self.claim_held(shared, waiting).or_else(|| {
+            // Slots number at most 1025.
+            (self.fresh < shared.spec.slots() as u16).then(|| {
+                self.fresh += 1;
+                (self.fresh - 1, false)
+            })
+        });
+        if let Some((slot, _)) = found {
+            self.front = Front::claimed(slot);
+        }
+        found
+    }
+
+    fn claim_held(&mut self, shared: &Shared, waiting: usize) -> Option<(u16, bool)> {
         for _ in 0..waiting {
             let slot = self.held.pop_front()?;
             let word = shared.word(usize::from(slot)).claim_again();
@@ -70,11 +120,7 @@ impl Desk {
             }
             self.held.push_back(slot);
         }
-        // Slots number at most 1025.
-        (self.fresh < shared.spec.slots() as u16).then(|| {
-            self.fresh += 1;
-            (self.fresh - 1, false)
-        })
+        None
     }
 }
 
@@ -133,15 +179,12 @@ impl Writer {
     #[inline]
     pub fn claim(&mut self) -> Result<Claim<'_>, ClaimError> {
         let (desk, shared) = self.desk();
-        if desk.claimed.is_some() {
+        if desk.front.get_claimed().is_some() {
             self.recover_forgotten_claim();
             return self.claim();
         }
         match desk.claim(shared) {
-            Some((slot, was_leased)) => {
-                desk.claimed = Some(slot);
-                Ok(Claim { writer: self, slot, was_leased })
-            }
+            Some((slot, was_leased)) => Ok(Claim { writer: self, slot, was_leased }),
             None => {
                 self.skip(DropCause::Refused);
                 Err(ClaimError::Refused)
@@ -153,7 +196,8 @@ impl Writer {
     #[cold]
     fn recover_forgotten_claim(&mut self) {
         let (desk, _) = self.desk();
-        if let Some(slot) = desk.claimed.take() {
+        if let Some(slot) = desk.front.get_claimed() {
+            desk.front = Front::EMPTY;
             // It is shut and without leases, so the next claim owns it at a look.
             desk.held.push_front(slot);
             self.skip(DropCause::Abandoned);
@@ -262,7 +306,7 @@ impl Claim<'_> {
     /// frame was there before.
     #[inline]
     pub fn pixels_mut(&mut self) -> &mut [u8] {
-        // SAFETY: `desk.claimed` is this slot for as long as the claim lives, and `&mut self` keeps results apart.
+        // SAFETY: `desk.front` is this slot, claimed, for as long as the claim lives, and `&mut self` keeps results apart.
         unsafe { self.writer.shared.pixels_mut(usize::from(self.slot)) }
     }
 
@@ -284,19 +328,21 @@ impl Claim<'_> {
     /// Of `entry`, the frame id, epoch, generation and camera id are set here.
     #[inline]
     pub fn publish(self, entry: &FrameEntry) -> u64 {
-        let slot = self.slot;
-        let (desk, shared) = self.writer.desk();
+        // Nothing below unwinds, and nothing is left to abandon.
+        let mut claim = ManuallyDrop::new(self);
+        let slot = claim.slot;
+        let (desk, shared) = claim.writer.desk();
         let frame_id = desk.next_frame_id;
         let position = desk.head.position().plus(1);
-        // SAFETY: the slot is claimed until `claimed` is taken back below.
+        // SAFETY: the slot is claimed until its word says otherwise, below.
         unsafe { shared.set_frame(usize::from(slot), position, frame_id, entry) };
-        desk.claimed = None;
         shared.word(usize::from(slot)).publish();
-        if desk.readable == shared.spec.depth() {
-            desk.retired = Some(shared.head.oldest(desk.head, desk.readable));
+        desk.front = if desk.readable == shared.spec.depth() {
+            Front::retired(shared.head.oldest(desk.head, desk.readable))
         } else {
             desk.readable += 1;
-        }
+            Front::EMPTY
+        };
         desk.head = HeadWord::open(position, slot);
         shared.head.advance(desk.head);
         desk.next_frame_id = frame_id.wrapping_add(1);
@@ -308,10 +354,7 @@ impl Claim<'_> {
 impl Drop for Claim<'_> {
     #[inline]
     fn drop(&mut self) {
-        // `publish` has taken the slot out of `claimed`.
-        if self.writer.desk().0.claimed.is_some() {
-            self.writer.recover_forgotten_claim();
-        }
+        self.writer.recover_forgotten_claim();
     }
 }
 

@@ -129,24 +129,16 @@ const MISTAKES: &[Mistake] = &[
     Mistake {
         file: "writer.rs",
         what: "what leaves the newest is not retired",
-        from: "desk.retired = Some(shared.head.oldest(desk.head, desk.readable));",
-        to: "",
+        from: "Front::retired(shared.head.oldest(desk.head, desk.readable))",
+        to: "Front::EMPTY",
     },
     Mistake {
         file: "writer.rs",
         what: "the newest is retired, and the oldest kept",
-        from: "desk.retired = Some(shared.head.oldest(desk.head, desk.readable));",
-        to: "desk.retired = Some(desk.head.slot());",
+        from: "Front::retired(shared.head.oldest(desk.head, desk.readable))",
+        to: "Front::retired(desk.head.slot())",
     },
-    Mistake {
-        file: "writer.rs",
-        what: "a slot found leased is forgotten",
-        from: "self.held.push_back(slot);
-        }
-        self.claim_other",
-        to: "}
-        self.claim_other",
-    },
+    Mistake { file: "writer.rs", what: "a slot found leased is forgotten", from: "self.held.extend(leased);", to: "" },
     Mistake {
         file: "writer.rs",
         what: "the slot of an abandoned claim is lost",
