@@ -132,6 +132,8 @@ pub struct ReaderStats {
     pub leases: usize,
     /// Frames published since the oldest frame that is leased out; 0 when none is.
     pub oldest_lease: u64,
+    /// Time between that frame and the newest published one.
+    pub oldest_lease_time: Duration,
 }
 
 impl ReaderStats {
@@ -146,6 +148,7 @@ impl ReaderStats {
             lag_time: Duration::from_nanos(now.map_or(0, |now| now.lag_ns)),
             leases: now.map_or(0, |now| now.leases),
             oldest_lease: now.map_or(0, |now| now.oldest_lease),
+            oldest_lease_time: Duration::from_nanos(now.map_or(0, |now| now.oldest_lease_ns)),
         }
     }
 }
@@ -226,8 +229,20 @@ impl ExportStats {
 
     fn readers_table(&self) -> Table {
         let mut table = Table::new(
-            &[0, 9],
-            ["reader of", "no", "epoch", "seen", "missed", "lag", "lag time", "leases", "oldest", "causes"],
+            &[0, 10],
+            [
+                "reader of",
+                "no",
+                "epoch",
+                "seen",
+                "missed",
+                "lag",
+                "lag time",
+                "leases",
+                "oldest",
+                "oldest time",
+                "causes",
+            ],
         );
         for (camera, reader) in self.cameras.iter().flat_map(|camera| camera.readers.iter().map(move |r| (camera, r))) {
             let Missed { overwritten, skipped, refused, dropped } = reader.missed;
@@ -241,6 +256,7 @@ impl ExportStats {
                 seconds(reader.lag_time),
                 reader.leases.to_string(),
                 reader.oldest_lease.to_string(),
+                seconds(reader.oldest_lease_time),
                 causes([
                     ("overwritten", overwritten),
                     ("skipped", skipped),

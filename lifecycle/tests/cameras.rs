@@ -327,6 +327,8 @@ fn stats_tell_who_stalls() {
     );
     assert_eq!((readers[1].oldest_lease, readers[1].refusals), (9, 1));
     assert!(readers[1].lag_time >= Duration::from_millis(5));
+    assert!(readers[1].oldest_lease_time >= Duration::from_millis(5));
+    assert_eq!(readers[0].oldest_lease_time, Duration::ZERO);
     let age = stats.cameras[0].newest_age.unwrap();
     thread::sleep(Duration::from_millis(5));
     assert!(export.stats().cameras[0].newest_age.unwrap() >= age + Duration::from_millis(5));

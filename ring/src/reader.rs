@@ -109,9 +109,11 @@ impl Record {
     fn stats(&self, shared: &Shared, place: usize) -> ReaderStats {
         let position = Position::from_bits(self.position.get());
         let newest = shared.head.peek().position();
+        let newest_ns = shared.newest_ns();
         let leased = (0..shared.spec.slots()).filter(|&slot| shared.word(slot).shows_lease(place));
-        let (leases, oldest_lease) =
-            leased.fold((0, 0), |(n, oldest), slot| (n + 1, shared.age(slot, newest).max(oldest)));
+        let leased = leased.map(|slot| (shared.age(slot, newest), newest_ns.saturating_sub(shared.monotonic_ns(slot))));
+        let (leases, (oldest_lease, oldest_lease_ns)) =
+            leased.fold((0, (0, 0)), |(n, oldest), age| (n + 1, oldest.max(age)));
         ReaderStats {
             reader: place,
             first_frame_id: self.first_frame_id.get(),
@@ -124,9 +126,10 @@ impl Record {
             },
             refusals: self.refusals.get(),
             lag: newest.since_or_zero(position),
-            lag_ns: shared.ledger.newest_ns.get().saturating_sub(self.seen_ns.get()),
+            lag_ns: newest_ns.saturating_sub(self.seen_ns.get()),
             leases,
             oldest_lease,
+            oldest_lease_ns,
         }
     }
 }
@@ -177,7 +180,7 @@ impl Reader {
         state.refused_to = None;
         state.out.clear();
         let first = shared.frame_id_after(head.position(), drops);
-        shared.place(place).record.reset(first, head.position(), shared.ledger.newest_ns.get());
+        shared.place(place).record.reset(first, head.position(), shared.newest_ns());
         reader
     }
 

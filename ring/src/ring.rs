@@ -104,7 +104,7 @@ impl Ring {
             published,
             dropped: shared.ledger.dropped(),
             next_frame_id: shared.frame_id_after(head.position(), drops),
-            newest_ns: shared.ledger.newest_ns.get(),
+            newest_ns: shared.newest_ns(),
             readers,
             leaving,
             closed: head.is_closed(),

@@ -52,6 +52,8 @@ struct Tag {
     /// The frame's. Tells a reader whether it got the one that it came for, and is read under a lease like the entry;
     /// atomic, as onlookers read it at any time. Here because who reads or writes it has the word's line already.
     position: AtomicU64,
+    /// The frame's, for onlookers.
+    monotonic_ns: Counter,
 }
 
 /// One reader's place.
@@ -81,7 +83,11 @@ impl Shared {
         let Identity { camera_id, epoch, generation, .. } = identity;
         let entry = FrameEntry { camera_id, epoch, generation, ..FrameEntry::default() };
         let slot = |_| Slot {
-            tag: CachePadded::new(Tag { word: Word::new(), position: AtomicU64::new(start.to_bits()) }),
+            tag: CachePadded::new(Tag {
+                word: Word::new(),
+                position: AtomicU64::new(start.to_bits()),
+                monotonic_ns: Counter::default(),
+            }),
             entry: CachePadded::new(UnsafeCell::new(entry)),
         };
         let place = |_| {
@@ -118,6 +124,16 @@ impl Shared {
     pub(crate) fn age(&self, slot: usize, newest: Position) -> u64 {
         // Ordering: Relaxed, since the answer is out of date as soon as it is there.
         newest.since_or_zero(Position::from_bits(self.slots[slot].tag.position.load(Ordering::Relaxed)))
+    }
+
+    /// Anyone: when the frame in the slot was offered, for statistics; 0 before the first.
+    pub(crate) fn monotonic_ns(&self, slot: usize) -> u64 {
+        self.slots[slot].tag.monotonic_ns.get()
+    }
+
+    /// Anyone: when the newest frame was offered, for statistics; 0 before the first.
+    pub(crate) fn newest_ns(&self) -> u64 {
+        self.monotonic_ns(usize::from(self.head.peek().slot()))
     }
 
     /// The head, and the number of drops at a moment at which that was the head.
@@ -175,6 +191,7 @@ impl Shared {
         let Slot { tag, entry: cell } = &self.slots[slot];
         // Ordering: Relaxed, published with the entry by `Word::publish`.
         tag.position.store(position.to_bits(), Ordering::Relaxed);
+        tag.monotonic_ns.set(entry.monotonic_ns);
         cell.with_mut(|cell| {
             // SAFETY: exclusive by the caller's word.
             let it = unsafe { &mut *cell };
@@ -256,12 +273,11 @@ const _: () = assert!(spec::LINE >= align_of::<u64>());
 pub(crate) struct Ledger {
     drops: AtomicU64,
     by_cause: [Counter; DropCause::ALL.len()],
-    pub(crate) newest_ns: Counter,
 }
 
 impl Ledger {
     fn new() -> Self {
-        Self { drops: AtomicU64::new(0), by_cause: Default::default(), newest_ns: Counter::default() }
+        Self { drops: AtomicU64::new(0), by_cause: Default::default() }
     }
 
     /// Writer: `n` more frames were dropped.

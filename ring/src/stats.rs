@@ -183,6 +183,8 @@ pub struct ReaderStats {
     pub leases: usize,
     /// Frames published since the oldest frame that is leased out; 0 when none is.
     pub oldest_lease: u64,
+    /// Time between that frame and the newest published one, in nanoseconds.
+    pub oldest_lease_ns: u64,
 }
 
 #[cfg(test)]

@@ -346,7 +346,6 @@ impl Claim<'_> {
         desk.head = HeadWord::open(position, slot);
         shared.head.advance(desk.head);
         desk.next_frame_id = frame_id.wrapping_add(1);
-        shared.ledger.newest_ns.set(entry.monotonic_ns);
         frame_id
     }
 }

@@ -258,6 +258,10 @@ impl Oracle {
     pub(crate) fn reader_stats(&self) -> Vec<ReaderStats> {
         let stats = |(reader, it): (usize, &Option<Place>)| {
             let it = it.as_ref()?;
+            let age = |held: &Held| {
+                (self.published_after(held) as u64, self.newest_ns.saturating_sub(held.entry.monotonic_ns))
+            };
+            let (oldest_lease, oldest_lease_ns) = it.held.iter().map(age).max().unwrap_or_default();
             Some(ReaderStats {
                 reader,
                 first_frame_id: self.id(it.first),
@@ -267,7 +271,8 @@ impl Oracle {
                 lag: self.published_from(it.next) as u64,
                 lag_ns: self.newest_ns.saturating_sub(it.seen_ns),
                 leases: it.held.len(),
-                oldest_lease: it.held.iter().map(|held| self.published_after(held) as u64).max().unwrap_or(0),
+                oldest_lease,
+                oldest_lease_ns,
             })
         };
         self.places.iter().enumerate().filter_map(stats).collect()
