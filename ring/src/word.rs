@@ -12,7 +12,7 @@
 //! | `claim`       | writer | WRITING clear                   | WRITING set; owned if no LEASE bit |
 //! | `claim_again` | writer | WRITING set                     | the same; owned if no LEASE bit    |
 //! | `publish`     | writer | WRITING set, no LEASE bit       | 0                                  |
-//! | `lease r`     | reader | WRITING clear, LEASE r clear    | LEASE r, LEASED set, ORPHAN r clear |
+//! | `lease r`     | reader | WRITING and LEASE r clear       | LEASE r, LEASED set                |
 //! | `back_out r`  | reader | LEASE r set                     | LEASE r clear                      |
 //! | `release r`   | lease  | LEASE r set                     | LEASE r clear                      |
 //! | `orphan r`    | reader | LEASE r set                     | ORPHAN r set                       |
@@ -126,8 +126,10 @@ impl Word {
         // The first to come finds 0, so that guessing saves fetching the line twice.
         let mut before = 0;
         loop {
-            // A bit that says orphan may be left from the place's former reader.
-            let after = before & !orphan_bit(place) | lease_bit(place) | LEASED;
+            // A mark that the place's former reader left goes with the next `publish`, and before that there is nothing here
+            // for this one: its frames are published after it came.
+            debug_assert_eq!(before & orphan_bit(place), 0);
+            let after = before | lease_bit(place) | LEASED;
             // Ordering: Acquire pairs with the Release of `publish`. Release pairs with the Acquire of `claim` and
             // `claim_again`: who sees this bit sees the slots without it where the ticket was before. Relaxed on failure,
             // where nothing is read.

@@ -280,6 +280,19 @@ fn reader_frees_the_ring() {
     });
 }
 
+/// The reader goes while its lease comes back elsewhere, and whoever is later frees the ring: the other has read by then.
+#[test]
+fn lease_or_reader_frees_the_ring() {
+    Model::new("lease or reader frees the ring").explore(|mut stage| {
+        let mut it = stage.follower();
+        stage.publish(1);
+        let lease = it.take_latest().unwrap();
+        drop(stage);
+        thread::spawn(move || assert_whole(&lease));
+        drop(it.into_reader());
+    });
+}
+
 /// A place without leases is left on one thread and taken on another, which finds it as it was left.
 #[test]
 fn place_is_vacated() {
@@ -327,12 +340,45 @@ fn place_waits_for_its_lease() {
     });
 }
 
-/// A reader that learns of the end has learnt of every drop before it.
+/// A reader that learns of the end learns of every drop before it at the same time.
 #[test]
 fn end_counts_the_drops() {
     Model::new("end counts the drops").check_writing(
-        |stage| stage.reader(|it| it.latest(1)),
         |stage| {
+            stage.reader(|mut it| {
+                if it.take(Reader::latest).is_err() {
+                    assert_eq!(it.missed().dropped, 1);
+                }
+                it
+            });
+        },
+        |stage| {
+            stage.skip();
+            drop(stage.writer.take());
+        },
+    );
+}
+
+/// A reader that was told of the end is told of the drops of a next writer that publishes nothing, though the head is
+/// then as it was.
+#[test]
+fn end_comes_twice() {
+    Model::new("end comes twice").check_writing(
+        |stage| {
+            let it = stage.follower();
+            stage.skip();
+            drop(stage.writer.take());
+            stage.follow(it, |mut it| {
+                for _ in 0..2 {
+                    if it.take(Reader::next).is_err() {
+                        assert!((1..=2).contains(&it.missed().dropped));
+                    }
+                }
+                it
+            });
+        },
+        |stage| {
+            stage.writer = stage.ring.writer();
             stage.skip();
             drop(stage.writer.take());
         },

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use loom::thread::{self, JoinHandle};
 use vas_ring::{
-    DropCause, FrameEntry, HeapMemory, Identity, Lease, ReadError, Reader, Ring, RingSpec, Writer, operations,
+    DropCause, FrameEntry, HeapMemory, Identity, Lease, Missed, ReadError, Reader, Ring, RingSpec, Writer, operations,
 };
 
 /// Bytes of a frame: the first and the last carry its id.
@@ -219,6 +219,10 @@ impl Follower {
         );
         self.next_id = lease.frame_id.wrapping_add(1);
         Ok(Some(lease))
+    }
+
+    pub(crate) fn missed(&self) -> &Missed {
+        self.reader.missed()
     }
 
     pub(crate) fn into_reader(self) -> Reader {

@@ -107,12 +107,6 @@ const MISTAKES: &[Mistake] = &[
         to: "self.0.fetch_and(!LEASES, Ordering::Release);",
     },
     Mistake {
-        file: "word.rs",
-        what: "an orphan's mark outlives its place",
-        from: "before & !orphan_bit(place) | lease_bit(place) | LEASED",
-        to: "before | lease_bit(place) | LEASED",
-    },
-    Mistake {
         file: "reader.rs",
         what: "a reader may hold one lease too many",
         from: "if state.out.len() == budget {
@@ -125,6 +119,13 @@ const MISTAKES: &[Mistake] = &[
         what: "always true",
         from: "self.0.load(Ordering::Acquire) & lease_bit(place) != 0",
         to: "self.0.load(Ordering::Acquire) & lease_bit(place) != 1 << 63",
+    },
+    Mistake {
+        file: "reader.rs",
+        what: "the end is told once, whatever is dropped after it",
+        from: "head != self.head || head.is_closed() { self.read_new(wanted, head) } else { Found::Nothing };",
+        to: "head != self.head { self.read_new(wanted, head) } \
+             else if head.is_closed() { Found::Closed } else { Found::Nothing };",
     },
     Mistake {
         file: "writer.rs",
