@@ -10,6 +10,7 @@ mod accept;
 mod ci;
 mod compare;
 mod demo;
+mod dependencies;
 mod libtest;
 mod loom;
 mod no_std;
@@ -40,6 +41,8 @@ enum Task {
     Orderings(orderings::Args),
     /// Prove that vas-ring needs no std.
     NoStd,
+    /// Check how many crates each of ours brings into a host's tree.
+    Dependencies,
     /// Run all that has to hold before a change goes in.
     Ci,
 }
@@ -65,6 +68,7 @@ fn run(task: Task) -> Result<()> {
         Task::Loom(args) => loom::run(&args),
         Task::Orderings(args) => orderings::run(&args),
         Task::NoStd => no_std::no_std(),
+        Task::Dependencies => dependencies::dependencies(),
         Task::Ci => ci::ci(),
     }
 }
