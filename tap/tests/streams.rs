@@ -248,7 +248,7 @@ fn encoders() {
 
 #[test]
 fn clips() {
-    let clips = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reader-testkit/clips");
+    let clips = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clips");
     for (clip, frames) in [("bigbuckbunny.mp4", 132), ("sintel-captions.ts", 240)] {
         assert_eq!(check(&clips.join(clip), &[], CopyMode::Auto).frames, frames);
     }
@@ -328,7 +328,7 @@ fn damaged_frames_say_so() {
 /// The unit of times is the stream's.
 #[test]
 fn times_have_their_unit() {
-    let clip = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reader-testkit/clips/sintel-captions.ts");
+    let clip = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clips/sintel-captions.ts");
     let unit = format::input(&clip).unwrap().streams().best(media::Type::Video).unwrap().time_base();
     let (ring, tap) = support::tap(1 << 20);
     let mut tap = Tap::with_time_base(tap, unit);

@@ -179,6 +179,6 @@ fn repository() -> &'static Path {
 }
 
 fn clips() -> Vec<Input> {
-    let clips = repository().join("reader-testkit/clips");
+    let clips = Path::new(env!("CARGO_MANIFEST_DIR")).join("clips");
     ["bigbuckbunny.mp4", "sintel-captions.ts"].map(|clip| Input::file(&clips.join(clip))).into()
 }
