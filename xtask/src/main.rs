@@ -15,6 +15,7 @@ mod libtest;
 mod loom;
 mod no_std;
 mod orderings;
+mod package;
 mod packages;
 mod process;
 mod progress;
@@ -43,6 +44,8 @@ enum Task {
     NoStd,
     /// Check how many crates each of ours brings into a host's tree.
     Dependencies,
+    /// Package each of our crates, and run the tests that are inside.
+    Package,
     /// Run all that has to hold before a change goes in.
     Ci,
 }
@@ -69,6 +72,7 @@ fn run(task: Task) -> Result<()> {
         Task::Orderings(args) => orderings::run(&args),
         Task::NoStd => no_std::no_std(),
         Task::Dependencies => dependencies::dependencies(),
+        Task::Package => package::package(),
         Task::Ci => ci::ci(),
     }
 }
