@@ -20,6 +20,7 @@ mod packages;
 mod process;
 mod progress;
 mod setup;
+mod soak;
 mod test;
 
 /// The tasks of this repository.
@@ -36,6 +37,7 @@ enum Task {
     Demo(demo::Args),
     Accept(accept::Args),
     Compare(compare::Args),
+    Soak(soak::Args),
     /// Run every test: the workspace's, the documentation's, and the loom models.
     Test,
     Loom(loom::Args),
@@ -67,6 +69,7 @@ fn run(task: Task) -> Result<()> {
         Task::Demo(args) => demo::run(&args),
         Task::Accept(args) => accept::run(&args),
         Task::Compare(args) => compare::compare(&args),
+        Task::Soak(args) => soak::soak(&args),
         Task::Test => test::test(),
         Task::Loom(args) => loom::run(&args),
         Task::Orderings(args) => orderings::run(&args),

@@ -14,19 +14,29 @@ pub(crate) fn clip(name: &str) -> PathBuf {
 }
 
 /// The example `host`, built with frame export, in an environment without settings.
+pub(crate) fn host() -> Command {
+    example("host", &["src", "examples/host"])
+}
+
+/// The example `soak`, which has some of the host's modules.
+pub(crate) fn soak() -> Command {
+    example("soak", &["src", "examples/host", "examples/soak"])
+}
+
+/// An example that was built from these folders.
 ///
 /// `cargo test` builds it beside the tests, in the folder above theirs, but not when it is told which test to run.
-pub(crate) fn host() -> Command {
+fn example(name: &str, folders: &[&str]) -> Command {
     let test = env::current_exe().expect("the test knows where it is");
     let profile = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
-    let host = profile.join("examples").join(format!("host{}", env::consts::EXE_SUFFIX));
-    let built = changed(&host).unwrap_or(SystemTime::UNIX_EPOCH);
+    let program = profile.join("examples").join(format!("{name}{}", env::consts::EXE_SUFFIX));
+    let built = changed(&program).unwrap_or(SystemTime::UNIX_EPOCH);
     let testkit = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for sources in ["src", "examples/host"] {
+    for sources in folders {
         let current = newest(&testkit.join(sources)) <= built;
-        assert!(current, "{} is missing or old: cargo build -p vas-reader-testkit --example host", host.display());
+        assert!(current, "{} is missing or old: cargo build -p vas-reader-testkit --example {name}", program.display());
     }
-    let mut command = Command::new(host);
+    let mut command = Command::new(program);
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AI_FRAME_EXPORT_")) {
         command.env_remove(name);
     }

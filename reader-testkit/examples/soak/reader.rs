@@ -1,0 +1,272 @@
+//! Readers good and bad, which subscribe to each start of their camera and check all that they get.
+
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::slice;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use vas_lifecycle::{Counts, FrameExport, Lease, Missed, Reader, SubscribeError};
+use vas_reader_testkit::check::{Loss, Order};
+use vas_reader_testkit::readers::{
+    Brisk, Leaking, PANIC_MESSAGE, Panicking, Pick, Slow, Spinning, Stalled, Step, Stepped,
+};
+
+use crate::Sabotage;
+use crate::camera::Camera;
+
+/// How long the slow reader holds each frame.
+const HOLD: Duration = Duration::from_millis(120);
+/// How long the stalled reader keeps its frames after its camera has stopped.
+const LINGER: Duration = Duration::from_millis(50);
+/// On which of its frames the panicking reader panics.
+const PANIC_EVERY: u64 = 7;
+/// How often the spinning reader asks in a step.
+const SPINS: u32 = 1000;
+/// In how many starts the leaking reader leaks. It costs a ring each time, for good.
+const LEAKY_STARTS: u64 = 2;
+/// How long readers sleep between two looks.
+const POLL: Duration = Duration::from_millis(1);
+/// After how many looks without a frame a held one is looked at again.
+const AGAIN: u32 = 32;
+/// What goes wrong again and again is told this often.
+const MOST_FAULTS: usize = 5;
+
+/// How a reader behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One frame after the other, given back at once.
+    Brisk,
+    /// The newest, held for a while.
+    Slow,
+    /// As many as it may, held beyond its camera's stop.
+    Stalled,
+    /// Leaks what it gets, in its first starts.
+    Leaking,
+    /// Panics with a frame in its hands.
+    Panicking,
+    /// Asks a thousand times in a row.
+    Spinning,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Brisk, Self::Slow, Self::Stalled, Self::Leaking, Self::Panicking, Self::Spinning];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Brisk => "brisk",
+            Self::Slow => "slow",
+            Self::Stalled => "stalled",
+            Self::Leaking => "leaking",
+            Self::Panicking => "panicking",
+            Self::Spinning => "spinning",
+        }
+    }
+}
+
+/// What a reader counted over all its subscriptions.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Notes {
+    pub(crate) subscriptions: u64,
+    /// Frames offered in the subscriptions that were read to their end.
+    pub(crate) spans: u64,
+    pub(crate) seen: u64,
+    pub(crate) missed: Missed,
+    pub(crate) refusals: u64,
+    pub(crate) panics: u64,
+    pub(crate) leaked: u64,
+    /// Times that a frame's samples were compared with what was decoded.
+    pub(crate) compared: u64,
+    /// Times that they were others.
+    pub(crate) torn: u64,
+    pub(crate) faults: Vec<String>,
+}
+
+impl Notes {
+    /// Of a thread that panicked where it should not.
+    pub(crate) fn panicked() -> Self {
+        Self { faults: vec!["its thread panicked".into()], ..Self::default() }
+    }
+
+    fn fault(&mut self, fault: impl ToString) {
+        if self.faults.len() < MOST_FAULTS {
+            self.faults.push(fault.to_string());
+        }
+    }
+
+    fn complain(&mut self, result: Result<(), impl ToString>) {
+        if let Err(error) = result {
+            self.fault(error);
+        }
+    }
+
+    /// Compares a borrowed frame with what was decoded.
+    fn compare(&mut self, camera: &Camera, frame: &Lease) {
+        self.compared += 1;
+        match camera.ledger.sum(frame.frame_id) {
+            Some(sum) if sum == checksum(frame) => {}
+            Some(_) => {
+                self.torn += 1;
+                self.fault(format!("frame {} is not what was decoded", frame.frame_id));
+            }
+            None => self.fault(format!("frame {} was never decoded, or is far too old", frame.frame_id)),
+        }
+    }
+}
+
+/// CRC-32 of a borrowed frame's samples, in the order of `rawvideo`.
+fn checksum(frame: &Lease) -> u32 {
+    let mut sum = crc32fast::Hasher::new();
+    for plane in (0..frame.planes().len()).filter_map(|plane| frame.plane(plane)) {
+        plane.rows().for_each(|row| sum.update(row));
+    }
+    sum.finalize()
+}
+
+/// Leaves panics that are meant to be out of standard error.
+pub(crate) fn keep_quiet_about_panics() {
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        let payload = info.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        if text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)) != Some(PANIC_MESSAGE) {
+            usual(info);
+        }
+    }));
+}
+
+/// One reader of one camera.
+pub(crate) struct Seat<'a> {
+    pub(crate) camera: &'a Camera,
+    pub(crate) kind: Kind,
+    pub(crate) sabotage: Option<Sabotage>,
+}
+
+impl Seat<'_> {
+    /// Reads the camera, over all its starts, until it is not started again.
+    pub(crate) fn attend(&self, export: &FrameExport) -> Notes {
+        let mut notes = Notes::default();
+        let mut order = Order::default();
+        let start = Instant::now();
+        loop {
+            // Before it subscribes: a camera that is over now has nothing left to read then.
+            let over = self.camera.ledger.is_over();
+            match export.subscribe(&self.camera.id) {
+                Ok(reader) => self.read(reader, start, &mut order, &mut notes),
+                Err(SubscribeError::NotRunning { .. }) if over => return notes,
+                Err(SubscribeError::NotRunning { .. }) => thread::sleep(POLL),
+                Err(error) => {
+                    notes.fault(error);
+                    return notes;
+                }
+            }
+        }
+    }
+
+    fn read(&self, reader: Reader, start: Instant, order: &mut Order, notes: &mut Notes) {
+        let epoch = reader.epoch();
+        let leaky = self.kind == Kind::Leaking && notes.subscriptions < LEAKY_STARTS;
+        notes.subscriptions += 1;
+        let mut reader = Behaviour::new(self.kind, leaky, reader);
+        let mut loss = Loss::default();
+        let mut waits = 0;
+        loop {
+            let mut taken = None;
+            let step = || {
+                reader.step().step(start.elapsed(), &mut |frame| {
+                    // Each frame that is shown counts, also of a step that takes many.
+                    notes.compare(self.camera, frame);
+                    notes.complain(order.check(frame.entry()));
+                    taken = Some(*frame.entry());
+                })
+            };
+            let stepped = catch_unwind(AssertUnwindSafe(step));
+            notes.panics += u64::from(stepped.is_err());
+            let stepped = stepped.unwrap_or(Stepped::Took);
+            if let Some(entry) = taken {
+                notes.leaked += u64::from(leaky && self.sabotage != Some(Sabotage::Leak));
+                notes.complain(loss.check(&entry, &reader.step().counts()));
+            }
+            let ended = match stepped {
+                Stepped::Closed => true,
+                // With all its leases out it is not told.
+                Stepped::Refused => self.camera.ledger.has_ended(epoch),
+                Stepped::Took | Stepped::Waited => false,
+            };
+            if ended {
+                self.close(epoch, stepped, &mut reader, &loss, notes);
+                return;
+            }
+            if stepped == Stepped::Took {
+                waits = 0;
+                continue;
+            }
+            waits += 1;
+            if waits % AGAIN == 0 && self.kind == Kind::Slow {
+                reader.held().iter().for_each(|frame| notes.compare(self.camera, frame));
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// The subscription's last sums. What is still held has to be what it was.
+    fn close(&self, epoch: u32, stepped: Stepped, reader: &mut Behaviour, loss: &Loss, notes: &mut Notes) {
+        let counts = reader.step().counts();
+        if stepped == Stepped::Closed {
+            match self.camera.ledger.end_of(epoch).ok_or("the camera did not stop".to_owned()) {
+                Ok(end) => match loss.close(&counts, end) {
+                    Ok(span) => notes.spans += span,
+                    Err(error) => notes.fault(error),
+                },
+                Err(error) => notes.fault(error),
+            }
+        } else {
+            // Nobody told it of the frames after its last one.
+            notes.spans += counts.seen + counts.missed.total();
+        }
+        if !reader.held().is_empty() {
+            thread::sleep(LINGER);
+            reader.held().iter().for_each(|frame| notes.compare(self.camera, frame));
+        }
+        let Counts { seen, missed, refusals } = counts;
+        notes.seen += seen;
+        notes.missed += missed;
+        notes.refusals += refusals;
+    }
+}
+
+/// One of the testkit's readers, and what it holds.
+enum Behaviour {
+    Plain(Box<dyn Step>),
+    Slow(Slow<Reader>),
+    Stalled(Stalled<Reader>),
+}
+
+impl Behaviour {
+    fn new(kind: Kind, leaky: bool, reader: Reader) -> Self {
+        match kind {
+            Kind::Slow => Self::Slow(Slow::new(reader, HOLD)),
+            Kind::Stalled => Self::Stalled(Stalled::new(reader)),
+            Kind::Leaking if leaky => Self::Plain(Box::new(Leaking::new(reader))),
+            Kind::Brisk | Kind::Leaking => Self::Plain(Box::new(Brisk::picking(reader, Pick::Oldest))),
+            Kind::Panicking => Self::Plain(Box::new(Panicking::new(reader, PANIC_EVERY))),
+            Kind::Spinning => Self::Plain(Box::new(Spinning::new(reader, SPINS))),
+        }
+    }
+
+    fn step(&mut self) -> &mut dyn Step {
+        match self {
+            Self::Plain(reader) => &mut **reader,
+            Self::Slow(reader) => reader,
+            Self::Stalled(reader) => reader,
+        }
+    }
+
+    fn held(&self) -> &[Lease] {
+        match self {
+            Self::Plain(_) => &[],
+            Self::Slow(reader) => reader.held().map_or(&[], slice::from_ref),
+            Self::Stalled(reader) => reader.held(),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The soak test, for seconds: that it passes, and that it finds what is done wrong on purpose.
+
+#![allow(dead_code, unused_imports, reason = "the example uses the rest")]
+
+#[path = "../examples/soak/memory.rs"]
+mod memory;
+#[path = "../examples/host/process.rs"]
+mod process;
+#[path = "../examples/soak/script.rs"]
+mod script;
+mod support;
+
+use std::path::Path;
+
+use serde_json::Value;
+use support::text;
+
+/// Plays for a moment. Returns whether it succeeded, what it printed, and its figures.
+fn soak(out: &Path, args: &[&str]) -> (bool, String, Value) {
+    let mut soak = support::soak();
+    soak.args(["--minutes", "0.01", "--frames", "250", "--seed", "7", "--out"]).arg(out).args(args);
+    let output = soak.output().expect("the soak test runs");
+    let (printed, complained) = text(&output);
+    let figures = std::fs::read(out.join("soak.json")).expect("its figures are there");
+    (output.status.success(), printed + &complained, serde_json::from_slice(&figures).expect("they are JSON"))
+}
+
+/// The promises that were broken.
+fn broken(figures: &Value) -> Vec<&str> {
+    let promises = figures["promises"].as_array().expect("promises");
+    let broken = promises.iter().filter(|promise| promise["kept"] == false);
+    broken.map(|promise| promise["promise"].as_str().expect("words")).collect()
+}
+
+#[test]
+fn a_sound_run_keeps_every_promise() {
+    let out = tempfile::tempdir().expect("a folder");
+    let (sound, printed, figures) = soak(out.path(), &[]);
+    assert!(sound, "{printed}");
+    assert!(printed.starts_with("seed 7\n"), "{printed}");
+    assert_eq!(broken(&figures), [""; 0]);
+    let cameras = figures["cameras"].as_array().expect("cameras");
+    assert_eq!(cameras.len(), 4);
+    for camera in cameras {
+        assert!(camera["offered"].as_u64() >= Some(250), "{camera}");
+        assert_eq!(camera["readers"].as_array().map(Vec::len), Some(6));
+    }
+}
+
+#[test]
+fn what_is_done_wrong_is_found() {
+    let wrong = [
+        ("torn", "no frame is torn"),
+        ("loss", "every frame is counted"),
+        ("leak", "a leak costs its lease and no more"),
+        ("growth", "resident memory is flat"),
+    ];
+    for (sabotage, promise) in wrong {
+        let out = tempfile::tempdir().expect("a folder");
+        // Memory has to grow for a while before that is seen.
+        let minutes: &[&str] = if sabotage == "growth" { &["--frames", "1", "--minutes", "0.15"] } else { &[] };
+        let (sound, printed, figures) = soak(out.path(), &[&["--sabotage", sabotage], minutes].concat());
+        assert!(!sound && broken(&figures).contains(&promise), "{sabotage}: {printed}");
+    }
+}
