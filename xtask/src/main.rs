@@ -10,6 +10,7 @@ mod accept;
 mod ci;
 mod compare;
 mod demo;
+mod deny;
 mod dependencies;
 mod libtest;
 mod loom;
@@ -22,6 +23,7 @@ mod progress;
 mod setup;
 mod soak;
 mod test;
+mod tools;
 
 /// The tasks of this repository.
 #[derive(Parser)]
@@ -46,6 +48,7 @@ enum Task {
     NoStd,
     /// Check how many crates each of ours brings into a host's tree.
     Dependencies,
+    Deny(deny::Args),
     /// Package each of our crates, and run the tests that are inside.
     Package,
     /// Run all that has to hold before a change goes in.
@@ -75,6 +78,7 @@ fn run(task: Task) -> Result<()> {
         Task::Orderings(args) => orderings::run(&args),
         Task::NoStd => no_std::no_std(),
         Task::Dependencies => dependencies::dependencies(),
+        Task::Deny(args) => deny::deny(&args),
         Task::Package => package::package(),
         Task::Ci => ci::ci(),
     }
