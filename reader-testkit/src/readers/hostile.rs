@@ -7,7 +7,7 @@ use vas_lifecycle::Counts;
 use vas_ring::Lease;
 
 use super::{Step, Stepped};
-use crate::{Source, Taken};
+use crate::Source;
 
 /// Takes as many frames as it may, and holds them as long as it lives.
 #[derive(Debug)]
@@ -102,7 +102,8 @@ impl<S: Source> Step for Panicking<S> {
     }
 }
 
-/// Asks for frames again and again in one step, and never rests if it is stepped without a pause.
+/// Asks again and again in one step until there is a frame, and never rests if it is stepped without a pause. It takes
+/// one frame in a step, as the others do, so that its counts are those at that frame.
 #[derive(Debug)]
 pub struct Spinning<S> {
     source: S,
@@ -110,7 +111,7 @@ pub struct Spinning<S> {
 }
 
 impl<S: Source> Spinning<S> {
-    /// A reader that asks `spins` times in each step; 0 is taken as 1.
+    /// A reader that asks up to `spins` times in each step; 0 is taken as 1.
     pub fn new(source: S, spins: u32) -> Self {
         Self { source, spins: spins.max(1) }
     }
@@ -118,19 +119,13 @@ impl<S: Source> Spinning<S> {
 
 impl<S: Source> Step for Spinning<S> {
     fn step(&mut self, _now: Duration, look: &mut dyn FnMut(&Lease)) -> Stepped {
-        let mut stepped = Stepped::Waited;
         for _ in 0..self.spins {
-            match self.source.newest() {
-                Taken::Frame(frame) => {
-                    look(&frame);
-                    stepped = Stepped::Took;
-                }
-                Taken::Nothing => {}
-                Taken::Refused => return Stepped::Refused,
-                Taken::Closed => return Stepped::Closed,
+            match self.source.newest().then(|frame| look(&frame)) {
+                Stepped::Waited => {}
+                stepped => return stepped,
             }
         }
-        stepped
+        Stepped::Waited
     }
 
     fn counts(&self) -> Counts {
