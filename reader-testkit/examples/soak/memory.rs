@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use vas_lifecycle::{CameraState, ExportStats};
+use vas_lifecycle::ExportStats;
 
 use crate::process::Memory;
 
 /// What may move in a process that decodes: libraries allocate, threads come and go.
 pub(crate) const SLACK: i64 = 8 << 20;
+
+/// For how many moments in a row a ring may be in the making: memory is mapped by a thread that may have to wait.
+const MOST_UNOWNED: u32 = 50;
 
 /// One moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,24 +26,29 @@ pub(crate) struct Sample {
 #[derive(Debug, Default)]
 pub(crate) struct Samples {
     pub(crate) all: Vec<Sample>,
-    /// Moments at which the sum over all rings was compared with what export says that it takes.
+    /// Moments at which what all rings have was what export says that it takes.
     pub(crate) added_up: u64,
+    /// Moments in a row at which more was in use than the rings had.
+    unowned: u32,
     pub(crate) faults: Vec<String>,
 }
 
 impl Samples {
     pub(crate) fn take(&mut self, at: Duration, stats: &ExportStats) {
-        let ExportStats { bytes_in_use, budget, bytes_idle, cameras, .. } = stats;
+        let ExportStats { bytes_in_use, budget, bytes_idle, .. } = stats;
         if bytes_in_use > budget {
             self.faults.push(format!("{bytes_in_use} bytes are in use of a budget of {budget}"));
         }
-        // While a ring is being made its bytes are taken and nobody's.
-        if !cameras.iter().any(|camera| matches!(camera.state, CameraState::Starting | CameraState::Resizing)) {
-            let sum = sum(stats) + bytes_idle;
+        let rings = sum(stats) + bytes_idle;
+        if rings == *bytes_in_use {
             self.added_up += 1;
-            if sum != *bytes_in_use {
-                self.faults.push(format!("{bytes_in_use} bytes are in use, but the rings have {sum}"));
-            }
+            self.unowned = 0;
+        } else {
+            // While a ring is being made its bytes are taken and nobody's.
+            self.unowned += 1;
+        }
+        if rings > *bytes_in_use || self.unowned == MOST_UNOWNED {
+            self.faults.push(format!("{bytes_in_use} bytes are in use, but the rings have {rings}"));
         }
         self.all.push(Sample { at, export: *bytes_in_use as u64, resident: Memory::now().resident });
     }

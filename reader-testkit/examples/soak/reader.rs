@@ -174,7 +174,6 @@ impl Seat<'_> {
             let mut taken = None;
             let step = || {
                 reader.step().step(start.elapsed(), &mut |frame| {
-                    // Each frame that is shown counts, also of a step that takes many.
                     notes.compare(self.camera, frame);
                     notes.complain(order.check(frame.entry()));
                     taken = Some(*frame.entry());
