@@ -1,5 +1,13 @@
 //! What the output of test programs says.
 
+use std::io::{BufRead as _, BufReader, Write as _, stdout};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+
+use crate::process::cannot_start;
+use crate::progress::{spin, spinner};
+
 /// Totals over the test programs whose output went by.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
@@ -22,6 +30,25 @@ impl Tally {
             self.empty_targets += 1;
         }
     }
+}
+
+/// Runs the tests with their output passed on as it comes, and counts them.
+pub(crate) fn watch(what: &str, command: &mut Command) -> Result<(bool, Tally)> {
+    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| cannot_start(command))?;
+    let output = child.stdout.take().context("the tests' output is missing")?;
+    let mut tally = Tally::default();
+    let spinner = spinner(what);
+    for line in BufReader::new(output).lines() {
+        let line = line?;
+        // Not before the first test: cargo shows its own progress until then.
+        if line.starts_with("running ") {
+            spin(&spinner);
+        }
+        spinner.suspend(|| writeln!(stdout(), "{line}"))?;
+        tally.add(&line);
+    }
+    spinner.finish_and_clear();
+    Ok((child.wait()?.success(), tally))
 }
 
 /// The number before the word.

@@ -1,15 +1,13 @@
 //! `cargo xtask loom`: the models of the lock-free parts, explored under `--cfg loom`.
 
 use std::env;
-use std::io::{BufRead as _, BufReader, Write as _, stdout};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
-use crate::libtest::Tally;
-use crate::process::{cannot_start, cargo, shown, target_dir};
-use crate::progress::{spin, spinner};
+use crate::libtest::watch;
+use crate::process::{cargo, shown, target_dir};
 
 /// Packages with models, which live in test targets named `loom*`.
 pub(crate) const PACKAGES: &[&str] = &["vas-ring", "vas-lifecycle"];
@@ -34,7 +32,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         command.env("VAS_LOOM_FULL", "1");
     }
     let start = Instant::now();
-    let (success, tally) = watch(&mut command)?;
+    let (success, tally) = watch("Exploring", &mut command)?;
     let seconds = start.elapsed().as_secs_f64();
     ensure!(success, "loom: `{}` failed after {seconds:.1} s", shown(&command));
     // A shim or a target that is compiled without `--cfg loom` would pass by checking nothing.
@@ -63,25 +61,6 @@ fn rustflags(encoded: Option<String>, plain: Option<String>) -> (&'static str, S
     };
     let own = if flags.is_empty() { flags } else { flags + separator };
     (name, format!("{own}--cfg{separator}loom"))
-}
-
-/// Runs the tests with their output passed on as it comes, and counts them.
-fn watch(command: &mut Command) -> Result<(bool, Tally)> {
-    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| cannot_start(command))?;
-    let output = child.stdout.take().context("the tests' output is missing")?;
-    let mut tally = Tally::default();
-    let spinner = spinner("Exploring");
-    for line in BufReader::new(output).lines() {
-        let line = line?;
-        // Not before the first test: cargo shows its own progress until then.
-        if line.starts_with("running ") {
-            spin(&spinner);
-        }
-        spinner.suspend(|| writeln!(stdout(), "{line}"))?;
-        tally.add(&line);
-    }
-    spinner.finish_and_clear();
-    Ok((child.wait()?.success(), tally))
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod package;
 mod packages;
 mod process;
 mod progress;
+mod sanitize;
 mod setup;
 mod soak;
 mod test;
@@ -44,6 +45,7 @@ enum Task {
     Test,
     Loom(loom::Args),
     Orderings(orderings::Args),
+    Sanitize(sanitize::Args),
     /// Prove that vas-ring needs no std.
     NoStd,
     /// Check how many crates each of ours brings into a host's tree.
@@ -76,6 +78,7 @@ fn run(task: Task) -> Result<()> {
         Task::Test => test::test(),
         Task::Loom(args) => loom::run(&args),
         Task::Orderings(args) => orderings::run(&args),
+        Task::Sanitize(args) => sanitize::run(&args),
         Task::NoStd => no_std::no_std(),
         Task::Dependencies => dependencies::dependencies(),
         Task::Deny(args) => deny::deny(&args),

@@ -1,0 +1,221 @@
+//! `cargo xtask sanitize`: the tests under ThreadSanitizer, AddressSanitizer and valgrind.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
+
+use crate::libtest::watch;
+use crate::packages::Group;
+use crate::process::{cargo, root, shown, target_dir};
+use crate::setup;
+
+/// Run tests under the sanitizers of the nightly compiler, and under valgrind.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Which; all of them when none is given.
+    #[arg(value_enum)]
+    tools: Vec<Tool>,
+    /// Pass over a tool that is not installed, and say so, instead of failing.
+    #[arg(long)]
+    if_present: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Tool {
+    /// ThreadSanitizer: data races between the ring's ends.
+    Thread,
+    /// AddressSanitizer: accesses outside of buffers and after they were freed, and leaks.
+    Address,
+    /// Valgrind's memcheck: the same, and the use of what was never written, inside FFmpeg too.
+    Valgrind,
+}
+
+/// Tests of a package. Those that count instructions, allocations or system calls are left out: they'd count the tool's.
+struct Tests {
+    package: &'static str,
+    targets: &'static [&'static str],
+    /// What the compiler is told besides.
+    flags: &'static str,
+}
+
+impl Tool {
+    fn tests(self) -> &'static [Tests] {
+        match self {
+            Self::Thread => &[Tests {
+                package: "vas-ring",
+                targets: &["--test=stress", "--test=lifetimes", "--test=pitfalls"],
+                flags: "",
+            }],
+            Self::Address => &[
+                Tests {
+                    package: "vas-ring",
+                    targets: &["--lib", "--test=stress", "--test=lifetimes", "--test=pitfalls", "--test=sequences"],
+                    flags: "",
+                },
+                Tests {
+                    package: "vas-tap",
+                    targets: &["--lib", "--test=formats", "--test=hostile", "--test=offer", "--test=streams"],
+                    flags: "",
+                },
+            ],
+            Self::Valgrind => &[
+                Tests {
+                    package: "vas-tap",
+                    targets: &["--lib", "--test=hostile", "--test=offer", "--test=streams"],
+                    flags: "",
+                },
+                Tests {
+                    package: "vas-lifecycle",
+                    targets: &["--lib", "--test=budget", "--test=cameras", "--test=settings", "--test=sizes"],
+                    // By itself rustix asks the kernel where it is mapped, which valgrind hides.
+                    flags: "--cfg rustix_use_libc",
+                },
+            ],
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Thread => "thread",
+            Self::Address => "address",
+            Self::Valgrind => "valgrind",
+        }
+    }
+
+    /// What is missing here, and how to install it.
+    fn missing(self) -> Option<String> {
+        match self {
+            // Installed like any other package, if need be.
+            Self::Valgrind => setup::ensure(&[Group::Tools]).err().map(|error| format!("{error:#}")),
+            Self::Thread | Self::Address => match sysroot() {
+                None => Some(
+                    "the sanitizers are the nightly compiler's, and rustup has none: \
+                     rustup toolchain install nightly --component rust-src"
+                        .into(),
+                ),
+                Some(sysroot) if !Path::new(&sysroot).join("lib/rustlib/src/rust/library").is_dir() => Some(
+                    "std has to be built with the sanitizer too, and its sources are missing: \
+                     rustup component add rust-src --toolchain nightly"
+                        .into(),
+                ),
+                Some(_) => None,
+            },
+        }
+    }
+
+    /// The command up to its tests. The user's own flags for the compiler would not be all that it is told.
+    fn cargo_test(self, flags: &str) -> Result<Command> {
+        let mut command = match self {
+            Self::Valgrind => {
+                let mut command = cargo();
+                // Cargo splits it at spaces, and runs it in the package's folder.
+                let suppressions = format!("--suppressions={}", Path::new("..").join(LEAKS[1]).display());
+                command.arg("test").env_remove("CARGO_ENCODED_RUSTFLAGS").env("RUSTFLAGS", flags);
+                command.env(runner_variable(&host()?), [VALGRIND, &[&suppressions]].concat().join(" "));
+                command
+            }
+            Self::Thread | Self::Address => {
+                let mut command = Command::new("rustup");
+                command.args(["run", "nightly", "cargo", "test", "-Zbuild-std", "--target", &host()?]);
+                command
+                    .env_remove("CARGO_ENCODED_RUSTFLAGS")
+                    .env("RUSTFLAGS", format!("-Zsanitizer={} {flags}", self.name()));
+                command.env("LSAN_OPTIONS", format!("suppressions={}", root().join(LEAKS[0]).display()));
+                command.current_dir(root());
+                command
+            }
+        };
+        command.args(["--release", "--no-fail-fast", "--target-dir"]).arg(target_dir(self.name()));
+        Ok(command)
+    }
+}
+
+/// Leaks that are meant, with the reason of each, for AddressSanitizer and for valgrind.
+const LEAKS: [&str; 2] = ["xtask/sanitize/leaks.txt", "xtask/sanitize/leaks.supp"];
+/// Fails the program for what memcheck finds, leaks included that nothing points to any more.
+const VALGRIND: &[&str] = &[
+    "valgrind",
+    "--quiet",
+    "--error-exitcode=99",
+    "--leak-check=full",
+    "--show-leak-kinds=definite",
+    "--errors-for-leak-kinds=definite",
+];
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    setup::ensure(&[Group::Build])?;
+    let tools = if args.tools.is_empty() { Tool::value_variants() } else { &args.tools };
+    for &tool in tools {
+        match tool.missing() {
+            Some(missing) if args.if_present => eprintln!("sanitize: passed over {}: {missing}", tool.name()),
+            Some(missing) => bail!("{missing}"),
+            None => check(tool)?,
+        }
+    }
+    Ok(())
+}
+
+fn check(tool: Tool) -> Result<()> {
+    for Tests { package, targets, flags } in tool.tests() {
+        let mut command = tool.cargo_test(flags)?;
+        command.args(["--package", package]).args(*targets).args(["--", "--test-threads=1"]);
+        let start = Instant::now();
+        let (success, tally) = watch("Testing", &mut command)?;
+        let seconds = start.elapsed().as_secs_f64();
+        ensure!(success, "{}: {package}: `{}` failed after {seconds:.1} s", tool.name(), shown(&command));
+        ensure!(tally.ran > 0, "{}: {package}: not one test ran", tool.name());
+        eprintln!("{}: {package}: clean, {} tests in {seconds:.1} s with the build", tool.name(), tally.ran);
+    }
+    Ok(())
+}
+
+/// Where the nightly compiler is; none when there is none.
+fn sysroot() -> Option<String> {
+    let mut rustc = Command::new("rustup");
+    rustc.args(["run", "nightly", "rustc", "--print", "sysroot"]);
+    let output = rustc.output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
+}
+
+/// What programs that run here are compiled for.
+fn host() -> Result<String> {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
+    let output = Command::new(rustc).arg("-vV").output().context("cannot start rustc")?;
+    let text = String::from_utf8(output.stdout)?;
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("rustc does not say what its host is")?.to_owned())
+}
+
+/// The variable that has cargo run tests by another program.
+fn runner_variable(host: &str) -> String {
+    format!("CARGO_TARGET_{}_RUNNER", host.to_uppercase().replace('-', "_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_is_told_how_to_run_tests() {
+        assert_eq!(runner_variable("x86_64-unknown-linux-gnu"), "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER");
+        assert!(host().unwrap().contains('-'));
+    }
+
+    #[test]
+    fn the_tests_are_there() {
+        for tool in Tool::value_variants() {
+            for Tests { package, targets, .. } in tool.tests() {
+                let folder = root().join(package.trim_start_matches("vas-")).join("tests");
+                for target in targets.iter().filter_map(|target| target.strip_prefix("--test=")) {
+                    let there = [format!("{target}.rs"), format!("{target}/main.rs")];
+                    assert!(there.iter().any(|file| folder.join(file).is_file()), "{package}: {target}");
+                }
+            }
+        }
+    }
+}
