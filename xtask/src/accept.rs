@@ -46,6 +46,12 @@ pub(crate) struct Args {
     #[arg(long, value_delimiter = ',', value_name = "N,...", value_parser = clap::value_parser!(u8).range(1..=9))]
     only: Vec<u8>,
 }
+
+impl Args {
+    /// `--quick`, for ci.
+    pub(crate) const QUICK: Self = Self { quick: true, out: None, only: Vec::new() };
+}
+
 /// What all criteria share.
 struct Bench {
     quick: bool,

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use crate::accept;
 use crate::demo;
+use crate::dependencies;
 use crate::loom::under_loom;
 use crate::no_std::no_std;
 use crate::packages::Group;
@@ -19,12 +21,14 @@ type Step = (&'static str, fn() -> Result<()>);
 const STEPS: &[Step] = &[
     ("setup", || setup::ensure(&[Group::Build])),
     ("format", format),
+    ("dependencies", dependencies::dependencies),
     ("clippy", clippy),
     ("clippy under loom", clippy_under_loom),
     ("no-std", no_std),
     ("docs", docs),
     ("test", test),
     ("demo", || run(&mut demo::built_host(&demo::Args::clips_for(3))?)),
+    ("accept", || accept::run(&accept::Args::QUICK)),
     ("benches", benches),
 ];
 
