@@ -1,6 +1,5 @@
 //! A reader's end: borrow the newest frame, or the next one, and learn exactly what was missed.
 
-use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
 
@@ -8,7 +7,7 @@ use crate::head::{HeadWord, Position};
 use crate::lease::Lease;
 use crate::seats::Seats;
 use crate::shared::Shared;
-use crate::spec::RingSpec;
+use crate::spec::{MAX_BUDGET, RingSpec};
 use crate::stats::{Missed, ReaderStats};
 use crate::sync::{Arc, AtomicU32, Counter, Ordering};
 
@@ -25,38 +24,58 @@ pub(crate) struct Place {
     drops: u64,
     /// Newest position at the last refusal for want of budget.
     refused_to: Option<Position>,
-    /// Slots of leases that were out when last looked at.
-    out: Vec<u16>,
+    out: Out,
 }
 
-impl Place {
-    pub(crate) fn new(spec: &RingSpec) -> Self {
-        Self { drops: 0, refused_to: None, out: Vec::with_capacity(spec.budget()) }
-    }
+/// Slots of leases that were out when last looked at.
+#[derive(Debug)]
+struct Out {
+    slots: [u16; MAX_BUDGET],
+    len: usize,
+}
 
-    pub(crate) const fn heap_bytes(spec: &RingSpec) -> usize {
-        spec.budget() * size_of::<u16>()
+impl Out {
+    fn slots(&self) -> &[u16] {
+        &self.slots[..self.len]
     }
 
     /// Strikes off the leases that are back.
     #[inline]
-    fn count_leases(&mut self, shared: &Shared, place: usize) {
-        self.out.retain(|&slot| shared.word(usize::from(slot)).is_out(place));
+    fn strike(&mut self, shared: &Shared, place: usize) {
+        let mut at = 0;
+        while at < self.len {
+            if shared.word(usize::from(self.slots[at])).is_out(place) {
+                at += 1;
+            } else {
+                self.len -= 1;
+                self.slots[at] = self.slots[self.len];
+            }
+        }
     }
 
-    /// Puts a new lease on the list.
+    /// Puts a new lease on the list, which has room.
     #[inline]
-    fn note_lease(&mut self, slot: u16) {
+    fn note(&mut self, slot: u16) {
         // It may be there from an earlier lease of the slot, which must be back, as the word had room for this one.
-        if !self.out.contains(&slot) {
-            self.out.push(slot);
+        if !self.slots().contains(&slot) {
+            self.slots[self.len] = slot;
+            self.len += 1;
         }
+    }
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self { drops: 0, refused_to: None, out: Out { slots: [0; MAX_BUDGET], len: 0 } }
     }
 
     /// Counts what was missed between positions `last` and `end`, when the head is at `newest` and `drops` frames had been
     /// dropped.
     fn miss(&mut self, depth: usize, newest: Position, last: Position, end: Position, drops: u64) -> Missed {
         let published = end.since(last) - 1;
+        if published == 0 && self.drops == drops && self.refused_to.is_none() {
+            return Missed::default();
+        }
         let refused = match self.refused_to {
             Some(to) => to.since(last).min(published),
             None => 0,
@@ -178,7 +197,7 @@ impl Reader {
         let (state, shared) = reader.state();
         state.drops = drops;
         state.refused_to = None;
-        state.out.clear();
+        state.out.len = 0;
         let first = shared.frame_id_after(head.position(), drops);
         shared.place(place).record.reset(first, head.position(), shared.newest_ns());
         reader
@@ -242,8 +261,8 @@ impl Reader {
         let record = &shared.place(place).record;
         let (depth, budget) = (shared.spec.depth(), shared.spec.budget());
         let last = self.head.position();
-        if state.out.len() == budget {
-            state.count_leases(shared, place);
+        if state.out.len == budget {
+            state.out.strike(shared, place);
         }
         for _ in 0..TRIES {
             let newest = head.position();
@@ -268,7 +287,7 @@ impl Reader {
                 self.head = head;
                 return Found::Nothing;
             }
-            if state.out.len() == budget {
+            if state.out.len == budget {
                 state.refused_to = Some(newest);
                 record.refusals.add(1);
                 return Found::Budget;
@@ -292,7 +311,7 @@ impl Reader {
                     record.seen.add(1);
                     record.seen_ns.set(entry.monotonic_ns);
                     self.head = HeadWord::open(target, slot);
-                    state.note_lease(slot);
+                    state.out.note(slot);
                     return Found::Slot(slot);
                 }
                 word.back_out(place);
@@ -329,7 +348,7 @@ impl Drop for Reader {
         let place = self.place;
         let (state, shared) = self.state();
         let orphans = &shared.place(place).orphans;
-        let out = state.out.len();
+        let out = state.out.len;
         if out == 0 {
             shared.seats.leave_reader(place);
             return;
@@ -341,8 +360,8 @@ impl Drop for Reader {
         orphans.fetch_add(out as u32 + 1, Ordering::Relaxed);
         let handle = self.shared.clone();
         shared.seats.orphan_reader(place);
-        let back = state.out.iter().filter(|&&slot| !shared.word(usize::from(slot)).orphan(place)).count();
-        state.out.clear();
+        let back = state.out.slots().iter().filter(|&&slot| !shared.word(usize::from(slot)).orphan(place)).count();
+        state.out.len = 0;
         if give_back(orphans, &shared.seats, place, back as u32 + 1) {
             drop(handle);
         } else {

@@ -72,7 +72,7 @@ pub(crate) const fn overhead_bytes(spec: &RingSpec) -> usize {
     size_of::<Shared>()
         + align_of::<Shared>()
         + spec.slots() * size_of::<Slot>()
-        + spec.readers() * (size_of::<CachePadded<ReaderPlace>>() + Place::heap_bytes(spec))
+        + spec.readers() * size_of::<CachePadded<ReaderPlace>>()
         + Desk::heap_bytes(spec)
 }
 
@@ -92,7 +92,7 @@ impl Shared {
         };
         let place = |_| {
             CachePadded::new(ReaderPlace {
-                state: UnsafeCell::new(Place::new(&spec)),
+                state: UnsafeCell::new(Place::new()),
                 record: Record::default(),
                 orphans: AtomicU32::new(0),
             })
