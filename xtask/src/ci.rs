@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::accept;
+use crate::compare;
 use crate::demo;
 use crate::dependencies;
 use crate::loom::under_loom;
@@ -30,6 +31,7 @@ const STEPS: &[Step] = &[
     ("demo", || run(&mut demo::built_host(&demo::Args::clips_for(3))?)),
     ("accept", || accept::run(&accept::Args::QUICK)),
     ("benches", benches),
+    ("compare", || compare::compare(&compare::Args::QUICK)),
 ];
 
 pub(crate) fn ci() -> Result<()> {
