@@ -109,9 +109,9 @@ const MISTAKES: &[Mistake] = &[
     Mistake {
         file: "reader.rs",
         what: "a reader may hold one lease too many",
-        from: "if state.out.len() == budget {
+        from: "if state.out.len == budget {
                 state.refused_to",
-        to: "if state.out.len() > budget {
+        to: "if state.out.len > budget {
                 state.refused_to",
     },
     Mistake {
