@@ -96,7 +96,7 @@ mod tests {
         let text = summary(&[Duration::from_millis(100), Duration::from_secs(61)], true);
         let lines: Vec<_> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         assert_eq!(lines.len(), STEPS.len() + 1);
-        assert_eq!(lines[..3], ["setup ok 0.1 s", "format FAILED 61.0 s", "clippy not run"]);
+        assert_eq!(lines[..3], ["setup ok 0.1 s", "format FAILED 61.0 s", "dependencies not run"]);
         assert_eq!(lines.last().unwrap(), "in all 61.1 s");
         assert!(!summary(&[Duration::ZERO; STEPS.len()], false).contains("FAILED"));
     }
