@@ -14,6 +14,21 @@ use crate::memory::OverBudget;
 ///
 /// `bytes_in_use` is the sum of the bytes of the cameras, of the retired rings, and of `bytes_idle`, except while a
 /// camera is just starting or resizing.
+///
+/// ```
+/// use vas_lifecycle::{FrameExport, Settings, StreamSpec};
+///
+/// let export = FrameExport::new(Settings::default());
+/// let writer = export.start_camera("gate".parse()?, StreamSpec { width: 64, height: 2, frame_bytes: 192 })?;
+/// let reader = export.subscribe(&"gate".parse()?)?;
+///
+/// let stats = export.stats();
+/// println!("{stats}"); // A line of memory, a table of cameras, and one of readers.
+/// assert_eq!((stats.cameras[0].offered, stats.cameras[0].readers.len()), (0, 1));
+/// assert!(stats.bytes_in_use <= stats.budget);
+/// # drop((writer, reader));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExportStats {
     /// Bytes taken from the budget.

@@ -11,6 +11,21 @@ use static_assertions::{assert_impl_all, const_assert_eq};
 /// The writer of the ring sets [`frame_id`](Self::frame_id), [`epoch`](Self::epoch),
 /// [`generation`](Self::generation) and [`camera_id`](Self::camera_id) when it publishes; the rest is what the
 /// publisher gives.
+///
+/// ```
+/// use vas_ring::{FrameEntry, FrameFlags, Rational};
+///
+/// let entry = FrameEntry {
+///     raw_pts: 180_000,
+///     time_base: Rational { num: 1, den: 90_000 },
+///     flags: FrameFlags::KEY,
+///     ..FrameEntry::default()
+/// };
+/// let seconds = entry.pts().map(|pts| pts as f64 * f64::from(entry.time_base.num) / f64::from(entry.time_base.den));
+/// assert_eq!(seconds, Some(2.0));
+/// // It is plain data without padding.
+/// assert_eq!(bytemuck::bytes_of(&entry).len(), 192);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct FrameEntry {

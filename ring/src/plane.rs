@@ -7,6 +7,30 @@ use bytemuck::PodCastError;
 use crate::{FrameEntry, PixelFormat, Plane};
 
 /// One plane of a borrowed frame.
+///
+/// ```
+/// use vas_ring::{FrameEntry, Geometry, HeapMemory, Identity, PixelFormat, Plane, Ring, RingSpec};
+///
+/// let spec = RingSpec::new(1, 1, 1, 128)?;
+/// let (ring, mut writer) = Ring::new(spec, Identity::default(), HeapMemory::for_spec(&spec))?;
+/// let mut reader = ring.subscribe()?;
+///
+/// // Two rows of three samples of 10 bits, each row on 64 bytes.
+/// let mut entry = FrameEntry { bytes: 70, ..FrameEntry::default() };
+/// entry.geometry = Geometry { width: 3, height: 2, ..Geometry::default() };
+/// entry.geometry.pixel_format = PixelFormat::new("gray10le", -1, 1, 10, (0, 0), 0);
+/// entry.geometry.planes[0] = Plane { offset: 0, stride: 64, row_bytes: 6, rows: 2 };
+/// let mut claim = writer.claim()?;
+/// claim.pixels_mut()[64..70].copy_from_slice(&[1, 0, 2, 0, 3, 0]);
+/// claim.publish(&entry);
+///
+/// let frame = reader.latest()?.expect("published");
+/// let plane = frame.plane(0).expect("one plane");
+/// assert_eq!(plane.rows().map(<[u8]>::len).collect::<Vec<_>>(), [6, 6]);
+/// # #[cfg(target_endian = "little")]
+/// assert_eq!(plane.row_u16(1)?, [1, 2, 3]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct PlaneView<'a> {
     bytes: &'a [u8],

@@ -178,6 +178,33 @@ enum Found {
 /// One subscribed reader. It begins with the first frame published after it subscribed.
 ///
 /// Dropping it leaves the ring. Its leases stay valid; its place is free again once they are back.
+///
+/// ```
+/// use vas_ring::{FrameEntry, HeapMemory, Identity, ReadError, Ring, RingSpec};
+///
+/// let spec = RingSpec::new(2, 1, 2, 64)?;
+/// let (ring, mut writer) = Ring::new(spec, Identity::default(), HeapMemory::for_spec(&spec))?;
+/// let mut reader = ring.subscribe()?;
+/// assert!(reader.latest()?.is_none());
+///
+/// for _ in 0..3 {
+///     writer.claim()?.publish(&FrameEntry::default());
+/// }
+/// // Two of the three are readable still.
+/// let frame = reader.next()?.expect("published");
+/// assert_eq!((frame.frame_id, reader.missed().overwritten), (1, 1));
+///
+/// // A second lease beside the first is what a budget of two allows.
+/// let newer = reader.latest()?.expect("published");
+/// assert_eq!(newer.frame_id, 2);
+/// writer.claim()?.publish(&FrameEntry::default());
+/// assert_eq!(reader.latest().unwrap_err(), ReadError::Budget { budget: 2 });
+///
+/// drop((frame, newer, writer));
+/// assert_eq!(reader.next()?.expect("readable to the end").frame_id, 3);
+/// assert_eq!(reader.next().unwrap_err(), ReadError::Closed);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Reader {
     shared: Arc<Shared>,
     place: usize,

@@ -29,6 +29,24 @@ pub struct Identity {
 /// A handle to a ring: to subscribe readers, to watch it, and to hand its writer's seat on. Cloning is cheap.
 ///
 /// The ring goes when its last handle, writer, reader and lease are gone.
+///
+/// ```
+/// use vas_ring::{DropCause, FrameEntry, HeapMemory, Identity, Ring, RingSpec};
+///
+/// let spec = RingSpec::new(4, 2, 1, 64)?;
+/// let (ring, mut writer) = Ring::new(spec, Identity::default(), HeapMemory::for_spec(&spec))?;
+/// let reader = ring.subscribe()?;
+///
+/// writer.claim()?.publish(&FrameEntry::default());
+/// writer.skip(DropCause::Malformed);
+///
+/// // From any thread, for instance one that watches.
+/// let stats = ring.stats();
+/// assert_eq!((stats.published, stats.dropped.get(DropCause::Malformed), stats.next_frame_id), (1, 1, 2));
+/// assert_eq!(ring.readers()[0].lag, 1);
+/// # drop(reader);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Ring {
     shared: Arc<Shared>,

@@ -8,6 +8,32 @@ use crate::{Claim, DropCause, Writer};
 ///
 /// It is what keeps a tap and a camera's life apart: neither knows the other, both know the ring. Nothing here may
 /// block, allocate, lock or call the system.
+///
+/// ```
+/// use vas_ring::{DropCause, FrameEntry, FrameSink};
+///
+/// /// What a tap does, in short.
+/// fn offer(sink: &mut impl FrameSink, pixels: &[u8]) -> Option<u64> {
+///     if sink.is_off() {
+///         return None;
+///     }
+///     if !sink.has_readers() {
+///         sink.skip(DropCause::NoReader);
+///         return None;
+///     }
+///     let mut claim = sink.claim(pixels.len()).ok()?;
+///     claim.pixels_mut()[..pixels.len()].copy_from_slice(pixels);
+///     Some(claim.publish(&FrameEntry { bytes: pixels.len() as u32, ..FrameEntry::default() }))
+/// }
+/// # use vas_ring::{HeapMemory, Identity, Ring, RingSpec};
+/// # let spec = RingSpec::new(1, 1, 1, 64)?;
+/// # let (ring, mut writer) = Ring::new(spec, Identity::default(), HeapMemory::for_spec(&spec))?;
+/// # assert_eq!(offer(&mut writer, &[1; 64]), None);
+/// # let _reader = ring.subscribe()?;
+/// # assert_eq!(offer(&mut writer, &[1; 64]), Some(1));
+/// # assert_eq!(offer(&mut writer, &[1; 65]), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait FrameSink {
     /// Whether export is off: then nothing else is asked, and frames are not counted.
     fn is_off(&self) -> bool;

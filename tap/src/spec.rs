@@ -9,7 +9,8 @@ use vas_ring::{DropCause, StreamSpec};
 
 use crate::format::Format;
 
-/// What frames of `width` by `height` pixels in FFmpeg's pixel format number `format` take.
+/// What frames of `width` by `height` pixels in FFmpeg's pixel format number `format` take. The number is that of
+/// `AVPixelFormat`, which a [`Pixel`](ffmpeg_next::format::Pixel) converts to and is not itself.
 ///
 /// Many decoders know their format only once they have decoded a frame. For `AV_PIX_FMT_NONE`, -1, this assumes
 /// `yuv420p`, which takes as much as the NV12 and full-range formats of its size, or slightly more. A stream that
@@ -18,6 +19,15 @@ use crate::format::Format;
 /// # Errors
 ///
 /// When a size is zero or too large for a ring, or when frames of this format are not ones that a tap can copy.
+///
+/// ```
+/// use vas_tap::{StreamSpecError, stream_spec};
+///
+/// let stream = stream_spec(1920, 1080, -1)?;
+/// assert_eq!(stream.frame_bytes, 1920 * 1080 * 3 / 2);
+/// assert_eq!(stream_spec(0, 1080, -1), Err(StreamSpecError::Size { width: 0, height: 1080 }));
+/// # Ok::<(), StreamSpecError>(())
+/// ```
 pub fn stream_spec(width: u32, height: u32, format: i32) -> Result<StreamSpec, StreamSpecError> {
     let number = match format {
         -1 => AVPixelFormat::AV_PIX_FMT_YUV420P as c_int,

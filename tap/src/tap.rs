@@ -11,6 +11,20 @@ use crate::plan::{Plan, Shape};
 use crate::{bounds, clock, picture};
 
 /// What became of an offered frame.
+///
+/// ```
+/// use vas_ring::DropCause;
+/// use vas_tap::Offer;
+///
+/// fn log(offer: Offer) -> Option<String> {
+///     match offer {
+///         Offer::Published(_) | Offer::Off | Offer::Dropped { cause: DropCause::NoReader, .. } => None,
+///         Offer::Dropped { cause, id } => Some(format!("frame {id} was not exported: {cause}")),
+///     }
+/// }
+/// let offer = Offer::Dropped { cause: DropCause::TooLarge, id: 7 };
+/// assert_eq!(log(offer).as_deref(), Some("frame 7 was not exported: too large"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offer {
     /// It is the newest frame of the ring, with this id.
@@ -29,6 +43,32 @@ pub enum Offer {
 /// The end of a camera's ring that sits in its decode loop.
 ///
 /// Dropping it drops the sink, which for a ring's writer closes the ring.
+///
+/// ```
+/// use ffmpeg_next::ffi::AVPixelFormat;
+/// use ffmpeg_next::format::Pixel;
+/// use ffmpeg_next::frame::Video;
+/// use vas_ring::{DropCause, HeapMemory, Identity, Ring, RingSpec};
+/// use vas_tap::{Offer, Tap};
+///
+/// let mut frame = Video::new(Pixel::GRAY8, 64, 2);
+/// frame.data_mut(0).fill(7);
+///
+/// let stream = vas_tap::stream_spec(64, 2, AVPixelFormat::from(Pixel::GRAY8) as i32)?;
+/// let spec = RingSpec::new(2, 1, 1, stream.frame_bytes)?;
+/// let (ring, writer) = Ring::new(spec, Identity::default(), HeapMemory::for_spec(&spec))?;
+/// let mut tap = Tap::new(writer);
+///
+/// // Nothing is copied for nobody.
+/// assert_eq!(tap.offer(&frame), Offer::Dropped { cause: DropCause::NoReader, id: 0 });
+///
+/// let mut reader = ring.subscribe()?;
+/// assert_eq!(tap.offer(&frame), Offer::Published(1));
+/// let lease = reader.latest()?.expect("published");
+/// assert_eq!(lease.geometry.pixel_format.name(), "gray");
+/// assert!(lease.plane(0).expect("one plane").rows().all(|row| row == [7; 64]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Tap<S> {
     sink: S,
