@@ -135,7 +135,7 @@ pub struct ReaderStats {
     pub epoch: u32,
     /// Frames delivered.
     pub seen: u64,
-    /// Frames missed up to the last one delivered, by cause.
+    /// Frames missed up to the last one delivered, or up to the end when a read said so after that, by cause.
     pub missed: Missed,
     /// Calls refused because all its leases were out.
     pub refusals: u64,

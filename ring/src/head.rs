@@ -121,7 +121,8 @@ impl Head {
     /// Reader: the head as it is now, or was lately.
     #[inline]
     pub(crate) fn load(&self) -> HeadWord {
-        // Ordering: Acquire pairs with the Release of `store`: the slots of all positions up to this one are there.
+        // Ordering: Acquire pairs with the Release of `store`: the slots of all positions up to this one are there, and so are
+        // the time of the newest and, for `head_and_drops`, the drops before it.
         HeadWord(self.word.load(Ordering::Acquire))
     }
 

@@ -31,7 +31,7 @@
 //! * **Loss is exact.** What a reader was delivered and what it missed, by cause, add up to what was offered.
 //! * **Nothing is allocated after [`Ring::new`]**, and no lock or system call is made by writer or readers.
 //!
-//! Why that holds is argued in the source, at the state word (`word.rs`) and at the claim (`writer.rs`), and is
+//! Why that holds is argued in the source, at the state word (`word.rs`), and is
 //! explored by the models in `tests/loom.rs`.
 //!
 //! # What it is not

@@ -128,7 +128,7 @@ impl Record {
     fn stats(&self, shared: &Shared, place: usize) -> ReaderStats {
         let position = Position::from_bits(self.position.get());
         let newest = shared.head.peek().position();
-        let newest_ns = shared.newest_ns();
+        let (newest_ns, seen_ns) = (shared.newest_ns(), self.seen_ns.get());
         let leased = (0..shared.spec.slots()).filter(|&slot| shared.word(slot).shows_lease(place));
         let leased = leased.map(|slot| (shared.age(slot, newest), newest_ns.saturating_sub(shared.monotonic_ns(slot))));
         let (leases, (oldest_lease, oldest_lease_ns)) =
@@ -145,7 +145,7 @@ impl Record {
             },
             refusals: self.refusals.get(),
             lag: newest.since_or_zero(position),
-            lag_ns: newest_ns.saturating_sub(self.seen_ns.get()),
+            lag_ns: if seen_ns == 0 { 0 } else { newest_ns.saturating_sub(seen_ns) },
             leases,
             oldest_lease,
             oldest_lease_ns,
@@ -210,9 +210,9 @@ pub struct Reader {
     place: usize,
     /// The head as of the last frame that was delivered or counted as missed.
     head: HeadWord,
-    /// Missed since the last frame delivered, if `ended`, else just before it.
+    /// Missed since the last frame delivered, or the subscription, if `ended`; else between the last two.
     missed: Missed,
-    /// It has been told that the ring is closed since it was delivered a frame.
+    /// No frame was delivered since it subscribed, or since it was told that the ring is closed.
     ended: bool,
 }
 
@@ -241,7 +241,7 @@ impl Reader {
     /// Borrows the newest frame, if there is one that this reader has not had. Frames between the last one and this
     /// are counted as missed.
     ///
-    /// Without a new frame this is one load. A ring without a writer has no newest frame: what was published and
+    /// While the ring has a writer, this is one load when there is no new frame. A ring without a writer has no newest frame: what was published and
     /// not yet seen is then counted as skipped, and [`next`](Self::next) is the way to read on to the end.
     ///
     /// # Errors

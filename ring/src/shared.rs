@@ -43,7 +43,7 @@ pub(crate) struct Shared {
 struct Slot {
     /// What writer and readers both come for.
     tag: CachePadded<Tag>,
-    /// The frame's. The cell stands for its position and the slot's pixels as well, which it says who may touch.
+    /// The frame's. For the models the cell stands for the slot's pixels as well: who touches those touches it.
     entry: CachePadded<UnsafeCell<FrameEntry>>,
 }
 
@@ -133,21 +133,22 @@ impl Shared {
 
     /// Anyone: when the newest frame was offered, for statistics; 0 before the first.
     pub(crate) fn newest_ns(&self) -> u64 {
-        self.monotonic_ns(usize::from(self.head.peek().slot()))
+        self.monotonic_ns(usize::from(self.head.load().slot()))
     }
 
     /// The head, and the number of drops at a moment at which that was the head.
     pub(crate) fn head_and_drops(&self) -> (HeadWord, u64) {
-        let mut head = self.head.load();
+        let mut drops = self.ledger.drops();
         loop {
-            let drops = self.ledger.drops();
-            // The second load is not older than the writer's head when it counted those drops, and the first is not
-            // newer: where they agree, that was the head.
-            let again = self.head.load();
-            if again == head {
+            let head = self.head.load();
+            // The head is no older than when the writer made the first count, and the second count is no older than when it
+            // stored that head. Counts only grow: where they agree, that was the count. (A head may come back, closed, open
+            // and closed again.) Starts over only when the writer has dropped a frame meanwhile.
+            let again = self.ledger.drops();
+            if again == drops {
                 return (head, drops);
             }
-            head = again;
+            drops = again;
         }
     }
 
@@ -226,7 +227,7 @@ impl Shared {
     pub(crate) unsafe fn frame(&self, slot: usize) -> (Position, &FrameEntry) {
         // SAFETY: no writer while the lease is out, by the caller's word.
         let entry = self.slots[slot].entry.with(|at| unsafe { &*at });
-        // Ordering: Relaxed, since `Word::lease` has ordered it after the writer's store, and the next waits for the lease.
+        // Ordering: Relaxed, since `Word::lease` has ordered it after the writer's store, and the next store waits for the lease.
         (Position::from_bits(self.slots[slot].tag.position.load(Ordering::Relaxed)), entry)
     }
 

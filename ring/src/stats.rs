@@ -171,13 +171,14 @@ pub struct ReaderStats {
     pub first_frame_id: u64,
     /// Frames delivered.
     pub seen: u64,
-    /// Frames missed up to the last one delivered, by cause.
+    /// Frames missed up to the last one delivered, or up to the end when a read said so after that, by cause.
     pub missed: Missed,
     /// Calls refused because the budget was used up.
     pub refusals: u64,
     /// Frames published since the last one that was delivered or counted as missed.
     pub lag: u64,
-    /// Time between the newest published frame and the last one delivered, in nanoseconds.
+    /// Time between the newest published frame and the last one delivered, or the newest at the subscription, in
+    /// nanoseconds; 0 when there was neither.
     pub lag_ns: u64,
     /// Leases out.
     pub leases: usize,

@@ -32,11 +32,19 @@
 //! 3. `lease` after `publish`: the reader owns a frame, though maybe not the one it came for. It compares the
 //!    slot's position and backs out when they differ, so being lapped any number of times does no harm.
 //!
+//! 4. `lease` of a slot by a reader that had it before, or whose predecessor in the place had: the list of slots, or the
+//!    head, told the reader of a frame that was published there later. What told it was stored after the slot was claimed
+//!    for that frame. Were the `lease` (Release) before that `claim` (Acquire) in the word, it would have been stored after
+//!    it was read. So the `lease` comes after the claim, and finds the slot shut, or open without the reader's own LEASE
+//!    bit and its predecessor's ORPHAN.
+//!
 //! # Why a claim always finds a slot
 //!
 //! Each of the R readers has B *tickets*, one per lease that it may hold. It needs one in hand to set its bit in a
 //! word, and has it back when it has cleared that bit itself (`back_out`) or seen it clear: by a look at the word
-//! (`is_out`, `orphan`), or by taking a lease of the same slot again. R * B + 1 slots are retired, that is, not among the
+//! (`is_out`, `orphan`), or by taking a lease of the same slot again. What a departed reader's leases held, its successor
+//! in the place has when it takes that: `release`, `give_back`, `settle` and `take_reader` come one after the other, so
+//! that it knows those words to be clear as if it had looked. R * B + 1 slots are retired, that is, not among the
 //! newest K. A claim looks at each of them once: first at the one that was retired last, which is open, and shuts it;
 //! then at those that earlier claims have shut. (Slots that were never used are shut from the start.) Say it found a
 //! LEASE bit in every one. Then some ticket was seen twice, in slot a and later in slot b, which an earlier claim had
@@ -126,15 +134,17 @@ impl Word {
         // The first to come finds 0, so that guessing saves fetching the line twice.
         let mut before = 0;
         loop {
-            // A mark that the place's former reader left goes with the next `publish`, and before that there is nothing here
-            // for this one: its frames are published after it came.
-            debug_assert_eq!(before & orphan_bit(place), 0);
             let after = before | lease_bit(place) | LEASED;
             // Ordering: Acquire pairs with the Release of `publish`. Release pairs with the Acquire of `claim` and
-            // `claim_again`: who sees this bit sees the slots without it where the ticket was before. Relaxed on failure,
-            // where nothing is read.
+            // `claim_again`: who sees this bit sees the slots without it where the ticket was before, and a lease made on the
+            // strength of a list entry comes after the claim that the entry tells of (case 4). Relaxed on failure, where
+            // nothing is read.
             match self.0.compare_exchange(before, after, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return true,
+                Ok(_) => {
+                    // Case 4. A look may still find what was there before, when the list of slots was ahead of the word.
+                    debug_assert_eq!(before & (orphan_bit(place) | lease_bit(place)), 0);
+                    return true;
+                }
                 Err(now) if now & WRITING != 0 => return false,
                 Err(now) => before = now,
             }
@@ -153,7 +163,7 @@ impl Word {
     #[inline]
     pub(crate) fn release(&self, place: usize) -> bool {
         // Ordering: Release pairs with the Acquire of `claim` and `claim_again`, so that what was read was read before the
-        // slot is overwritten, and with that of `is_out`, when another thread drops the lease.
+        // slot is overwritten, and with that of `is_out` and `orphan`, when another thread drops the lease.
         self.0.fetch_sub(lease_bit(place), Ordering::Release) & orphan_bit(place) != 0
     }
 
@@ -162,8 +172,8 @@ impl Word {
     pub(crate) fn is_out(&self, place: usize) -> bool {
         // Ordering: Acquire pairs with the Release of `release`: the reader goes without regard to leases that it has seen
         // to be back, and what was read under them comes before the ring is freed. A later `publish` tells it as well, as
-        // that comes after a look that saw the lease back. (That the ticket may be used again takes no order, since later
-        // looks at this word see no older value.)
+        // that comes after a look that saw the lease back. (That the ticket may be used again takes no order: the writer's
+        // look that sees the ticket's next lease sees no older value here than this look did.)
         self.0.load(Ordering::Acquire) & lease_bit(place) != 0
     }
 
@@ -186,7 +196,8 @@ impl Word {
 
     /// Anyone: whether place holds a lease now, for statistics.
     pub(crate) fn shows_lease(&self, place: usize) -> bool {
-        // Ordering: Relaxed, since the answer is out of date as soon as it is there.
+        // Ordering: Relaxed, since the answer is out of date as soon as it is there; what is looked at next, the position,
+        // may be that of another frame.
         self.0.load(Ordering::Relaxed) & lease_bit(place) != 0
     }
 }

@@ -28,8 +28,8 @@ pub(crate) struct Desk {
 
 /// The slot that the writer goes for first, or has.
 ///
-/// Either way there is one at most: each publish retires one, and each claim takes that. In one word, since the stores of
-/// a publish are what it costs.
+/// One word for both: a claim takes or shuts the retired slot before it has one, and the next is retired by the publish
+/// that ends the claim. In a word of its own, since the stores of a publish are what it costs.
 #[derive(Clone, Copy, Debug)]
 struct Front(u32);
 
@@ -279,7 +279,7 @@ pub(crate) fn reopen(writer: &mut Writer) {
 /// # let (ring, mut writer) = Ring::new(spec, Identity::default(), HeapMemory::for_spec(&spec))?;
 /// let mut claim = writer.claim()?;
 /// claim.pixels_mut()[0] = 1;
-/// claim.publish(&FrameEntry::default());
+/// claim.publish(&FrameEntry { bytes: 1, ..FrameEntry::default() });
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -325,7 +325,9 @@ impl Claim<'_> {
 
     /// Makes the frame the newest. Returns its id.
     ///
-    /// Of `entry`, the frame id, epoch, generation and camera id are set here.
+    /// Of `entry`, the frame id, epoch, generation and camera id are set here. Readers see the first `entry.bytes` bytes
+    /// of the slot; more than it has counts as all of it, and a plane that lies outside reads as none. `monotonic_ns` is
+    /// what ages in statistics are counted from.
     #[inline]
     pub fn publish(self, entry: &FrameEntry) -> u64 {
         // Nothing below unwinds, and nothing is left to abandon.

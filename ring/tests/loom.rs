@@ -371,7 +371,7 @@ fn end_comes_twice() {
             stage.follow(it, |mut it| {
                 for _ in 0..2 {
                     if it.take(Reader::next).is_err() {
-                        assert!((1..=2).contains(&it.missed().dropped));
+                        assert!([1, 3].contains(&it.missed().dropped), "told of an end that there never was");
                     }
                 }
                 it
@@ -379,6 +379,7 @@ fn end_comes_twice() {
         },
         |stage| {
             stage.writer = stage.ring.writer();
+            stage.skip();
             stage.skip();
             drop(stage.writer.take());
         },

@@ -269,7 +269,7 @@ impl Oracle {
                 missed: it.missed,
                 refusals: it.refusals,
                 lag: self.published_from(it.next) as u64,
-                lag_ns: self.newest_ns.saturating_sub(it.seen_ns),
+                lag_ns: if it.seen_ns == 0 { 0 } else { self.newest_ns.saturating_sub(it.seen_ns) },
                 leases: it.held.len(),
                 oldest_lease,
                 oldest_lease_ns,

@@ -78,7 +78,7 @@ const MISTAKES: &[Mistake] = &[
     },
     Mistake {
         file: "word.rs",
-        what: "always true",
+        what: "a shut slot counts as the writer's at once",
         from: "Claimed { before: self.0.load(Ordering::Acquire) }",
         to: "Claimed { before: self.0.load(Ordering::Acquire) & !LEASES }",
     },
@@ -116,7 +116,7 @@ const MISTAKES: &[Mistake] = &[
     },
     Mistake {
         file: "word.rs",
-        what: "always true",
+        what: "a lease is never seen to be back",
         from: "self.0.load(Ordering::Acquire) & lease_bit(place) != 0",
         to: "self.0.load(Ordering::Acquire) & lease_bit(place) != 1 << 63",
     },
@@ -154,8 +154,8 @@ const MISTAKES: &[Mistake] = &[
     },
     Mistake {
         file: "shared.rs",
-        what: "the head is not looked at again",
-        from: "if again == head {",
+        what: "the drops are not looked at again",
+        from: "if again == drops {",
         to: "if again == again {",
     },
 ];
