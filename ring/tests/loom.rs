@@ -8,7 +8,7 @@
 mod model;
 
 use loom::thread;
-use model::{Follower, Model, assert_whole, publish};
+use model::{Follower, Model, assert_whole, publish, publish_after_a_forgotten_claim};
 use vas_ring::{ReadError, Reader, SubscribeError};
 
 /// The shim is alive: a model that explored nothing would see one outcome.
@@ -423,7 +423,7 @@ fn abandoned_claims() {
             drop(stage.writer.as_mut().unwrap().claim().unwrap());
             stage.publish(1);
             std::mem::forget(stage.writer.as_mut().unwrap().claim().unwrap());
-            stage.publish(1);
+            publish_after_a_forgotten_claim(stage.writer.as_mut().unwrap());
         },
     );
 }
