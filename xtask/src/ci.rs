@@ -20,7 +20,7 @@ type Step = (&'static str, fn() -> Result<()>);
 
 /// From quick to slow, so that a failure shows early.
 const STEPS: &[Step] = &[
-    ("setup", || setup::ensure(&[Group::Build])),
+    ("setup", || setup::ensure(&[Group::Build, Group::Tools])),
     ("format", format),
     ("dependencies", dependencies::dependencies),
     ("clippy", clippy),

@@ -148,7 +148,7 @@ const VALGRIND: &[&str] = &[
 ];
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    setup::ensure(&[Group::Build])?;
+    setup::ensure(&[Group::Build, Group::Tools])?;
     let tools = if args.tools.is_empty() { Tool::value_variants() } else { &args.tools };
     for &tool in tools {
         match tool.missing() {
