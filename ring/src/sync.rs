@@ -1,7 +1,7 @@
 //! The one place that knows whether the crate runs on a processor or in a model.
 //!
-//! Only what the ring uses is listed. Everything else in the crate takes its atomics from here, which
-//! `clippy.toml` enforces: an atomic that bypassed the shim would not be explored.
+//! Only what the ring uses is listed. Everything else in the crate takes its atomics from here, which a test of `xtask`
+//! holds it to: an atomic that bypassed the shim would not be explored.
 
 #[cfg(not(loom))]
 mod real {

@@ -65,7 +65,31 @@ fn rustflags(encoded: Option<String>, plain: Option<String>) -> (&'static str, S
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::process::root;
+
+    /// Loom explores what goes through the shims, and nothing else.
+    #[test]
+    fn the_ring_takes_its_atomics_from_its_shim() {
+        let src = root().join("ring/src");
+        let mut looked_at = 0;
+        for entry in fs::read_dir(&src).unwrap() {
+            let path = entry.unwrap().path();
+            let source = fs::read_to_string(&path).unwrap();
+            if path.ends_with("sync.rs") {
+                assert!(source.contains("core::sync::atomic"), "the shim is elsewhere by now");
+                continue;
+            }
+            for elsewhere in ["sync::atomic", "sync::Arc;", "portable_atomic", "cell::UnsafeCell"] {
+                let ours = source.replace("crate::sync::Arc;", "");
+                assert!(!ours.contains(elsewhere), "{} has {elsewhere} from past the shim", path.display());
+            }
+            looked_at += 1;
+        }
+        assert!(looked_at > 10, "only {looked_at} sources in {}", src.display());
+    }
 
     #[test]
     fn the_users_own_flags_stay() {
