@@ -143,6 +143,9 @@ impl Picture {
     pub fn put(&mut self, other: &Self, x: usize, y: usize) {
         let columns = other.width.min(self.width.saturating_sub(x));
         let rows = other.height.min(self.height.saturating_sub(y));
+        if columns == 0 {
+            return;
+        }
         for row in 0..rows {
             let (to, from) = (3 * ((y + row) * self.width + x), 3 * row * other.width);
             self.rgb[to..to + 3 * columns].copy_from_slice(&other.rgb[from..from + 3 * columns]);

@@ -208,3 +208,14 @@ fn png_files_hold_what_was_written() {
     let error = picture.write_png(folder.path().join("no/such/folder.png")).unwrap_err();
     assert!(error.to_string().contains("folder.png"), "{error}");
 }
+
+/// Off the right edge, the bottom edge and the corner.
+#[test]
+fn what_lies_outside_is_cut_off() {
+    let white = Picture { width: 2, height: 2, rgb: vec![255; 12] };
+    for (x, y, put) in [(0, 0, 12), (3, 0, 6), (0, 3, 6), (3, 3, 3), (4, 3, 0), (9, 3, 0), (0, 9, 0), (9, 9, 0)] {
+        let mut canvas = Picture { width: 4, height: 4, rgb: vec![0; 48] };
+        canvas.put(&white, x, y);
+        assert_eq!(canvas.rgb.iter().filter(|&&sample| sample == 255).count(), put, "at {x}, {y}");
+    }
+}
