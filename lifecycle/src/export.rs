@@ -42,7 +42,7 @@ impl FrameExport {
         Ok(Settings::from_os_vars(env::vars_os())?.map_or_else(Self::disabled, Self::new))
     }
 
-    /// On, with these settings.
+    /// On, with these settings. Numbers out of range show when a camera starts, as [`StartError`].
     pub fn new(settings: Settings) -> Self {
         Self { registry: Some(Arc::new(Registry::new(settings))) }
     }
@@ -63,7 +63,8 @@ impl FrameExport {
     }
 
     /// Starts a camera whose frames are as `stream` says. Its memory is taken and touched in full, which takes from a
-    /// few milliseconds to a few hundred, as the kernel clears every page of it. When export is off the result does nothing and costs nothing.
+    /// few milliseconds to a few hundred, as the kernel clears every page of it. When export is off, the result does
+    /// nothing and costs nothing.
     ///
     /// To stop it, drop the result, on any thread. It may be started again at once: frame ids go on counting, for the
     /// life of the process, for which a few hundred bytes are kept per camera id.

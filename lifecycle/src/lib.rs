@@ -53,7 +53,8 @@
 //!
 //! # What it is not
 //!
-//! It does not wake readers, share memory with other processes, or follow a fork: a child has no frames.
+//! It does not wake readers or share memory with other processes. A forked child has no frames: rings are not mapped
+//! there, and touching a lease ends it. To fork and exec is fine.
 //!
 //! # Features
 //!
@@ -85,8 +86,8 @@ pub use reader::{Counts, Reader};
 pub use settings::{HugePages, PREFIX, Settings, SettingsError};
 pub use stats::{CameraState, CameraStats, ExportStats, ReaderStats, RetiredStats, SuspendReason};
 pub use vas_ring::{
-    CameraId, Claim, CopyMode, DropCause, Dropped, FrameEntry, FrameSink, Lease, Missed, PlaneView, ReadError,
-    StreamSpec,
+    CameraId, CameraIdError, Claim, ColorRange, CopyMode, DropCause, Dropped, FrameEntry, FrameFlags, FrameSink,
+    Geometry, Lease, Missed, PixelFormat, Plane, PlaneView, Rational, ReadError, SampleError, SpecError, StreamSpec,
 };
 pub use writer::CameraWriter;
 

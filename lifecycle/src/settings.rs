@@ -79,7 +79,7 @@ impl Settings {
     ///
     /// ```
     /// # use vas_lifecycle::Settings;
-    /// let on = [("AI_FRAME_EXPORT_ENABLED", "true"), ("AI_FRAME_EXPORT_DEPTH", "8"), ("HOME", "/root")];
+    /// let on = [("AI_FRAME_EXPORT_ENABLED", "true"), ("AI_FRAME_EXPORT_DEPTH", "8"), ("LANG", "C")];
     /// let settings = Settings::from_vars(on)?.expect("export is on");
     /// assert_eq!(settings.depth, 8);
     ///
