@@ -37,7 +37,9 @@ impl Machine {
             text.lines()
                 .find_map(|line| line.strip_prefix(key).map(|rest| rest.trim_matches([' ', '\t', ':']).to_owned()))
         };
+        // What follows the first two numbers names a build.
         let kernel = first_line("/proc/sys/kernel/osrelease", "").unwrap_or_default();
+        let kernel = kernel.split('.').take(2).collect::<Vec<_>>().join(".");
         let others = lab.reader_cores.iter().filter(|&&core| core != lab.writer_core).take(8);
         Self {
             date: today(),
