@@ -21,6 +21,7 @@ mod packages;
 mod process;
 mod progress;
 mod sanitize;
+mod semver;
 mod setup;
 mod soak;
 mod test;
@@ -51,6 +52,7 @@ enum Task {
     /// Check how many crates each of ours brings into a host's tree.
     Dependencies,
     Deny(deny::Args),
+    Semver(semver::Args),
     /// Package each of our crates, and run the tests that are inside.
     Package,
     /// Run all that has to hold before a change goes in.
@@ -82,6 +84,7 @@ fn run(task: Task) -> Result<()> {
         Task::NoStd => no_std::no_std(),
         Task::Dependencies => dependencies::dependencies(),
         Task::Deny(args) => deny::deny(&args),
+        Task::Semver(args) => semver::semver(&args),
         Task::Package => package::package(),
         Task::Ci => ci::ci(),
     }
