@@ -13,6 +13,7 @@ use crate::libtest::watch;
 use crate::packages::Group;
 use crate::process::{cargo, root, shown, target_dir};
 use crate::setup;
+use crate::test::with_stress;
 
 /// Run tests under the sanitizers of the nightly compiler, and under valgrind.
 #[derive(clap::Args)]
@@ -163,7 +164,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 fn check(tool: Tool) -> Result<()> {
     for Tests { package, targets, flags } in tool.tests() {
         let mut command = tool.cargo_test(flags)?;
-        command.args(["--package", package]).args(*targets).args(["--", "--test-threads=1"]);
+        with_stress(&mut command).args(["--package", package]).args(*targets).args(["--", "--test-threads=1"]);
         let start = Instant::now();
         let (success, tally) = watch("Testing", &mut command)?;
         let seconds = start.elapsed().as_secs_f64();
