@@ -55,13 +55,7 @@ impl Checked {
     }
 
     fn take(&mut self, read: fn(&mut Reader) -> Result<Option<Lease>, ReadError>) -> Result<Option<Lease>, ReadError> {
-        let lease = read(&mut self.reader).inspect_err(|&error| {
-            // What was missed up to the end is counted there, and no lease tells it.
-            if error == ReadError::Closed {
-                let stats = self.reader.stats();
-                self.next_id = stats.first_frame_id.wrapping_add(stats.seen + stats.missed.total());
-            }
-        })?;
+        let lease = read(&mut self.reader)?;
         if let Some(lease) = &lease {
             assert_whole(lease);
             let passed = lease.frame_id.wrapping_sub(self.next_id);
