@@ -2,15 +2,14 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{IsTerminal as _, stderr};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use anyhow::{Error, Result};
 
 use crate::packages::Group;
-use crate::process::{cannot_start, cargo, root};
-use crate::progress::quietly;
+use crate::process::cannot_start;
+use crate::program::Program;
 use crate::setup;
 
 /// Play cameras through the ring, and show what the readers get.
@@ -45,25 +44,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 /// Builds the host, and returns the command that runs it.
 pub(crate) fn built_host(args: &Args) -> Result<Command> {
     setup::ensure(&[Group::Build])?;
-    let mut build = on_host("build");
-    // Cargo finds no terminal behind the spinner.
-    if stderr().is_terminal() {
-        build.args(["--color", "always"]);
-    }
-    quietly("Building the demo (minutes at first, an instant from then on)", &mut build)?;
+    Program::HOST.build("the demo")?;
     Ok(host(args))
 }
 
-/// A quiet cargo subcommand on the host.
-fn on_host(subcommand: &str) -> Command {
-    let mut command = cargo();
-    command.args([subcommand, "--quiet", "--release", "--package", "vas-reader-testkit", "--example", "host"]);
-    command.arg("--manifest-path").arg(root().join("Cargo.toml"));
-    command
-}
-
 fn host(args: &Args) -> Command {
-    let mut host = on_host("run");
+    let mut host = Program::HOST.cargo("run");
     host.args(["--", "demo"]);
     for (option, value) in [("--seconds", &args.seconds), ("--out", &args.out)] {
         if let Some(value) = value {

@@ -19,6 +19,7 @@ mod orderings;
 mod package;
 mod packages;
 mod process;
+mod program;
 mod progress;
 mod sanitize;
 mod semver;

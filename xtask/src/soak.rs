@@ -2,16 +2,17 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{IsTerminal as _, stderr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
 
 use crate::packages::Group;
-use crate::process::{cargo, root, run, target_dir};
-use crate::progress::quietly;
+use crate::process::{run, target_dir};
+use crate::program::Program;
 use crate::setup;
+
+const PROGRAM: Program = Program { package: "vas-reader-testkit", target: ["--example", "soak"] };
 
 /// Play four cameras for long, with restarts, changes of size and hostile readers, and check every promise.
 #[derive(clap::Args, Default)]
@@ -32,26 +33,13 @@ pub(crate) struct Args {
 
 pub(crate) fn soak(args: &Args) -> Result<()> {
     setup::ensure(&[Group::Build])?;
-    let mut build = on_program("build");
-    // Cargo finds no terminal behind the spinner.
-    if stderr().is_terminal() {
-        build.args(["--color", "always"]);
-    }
-    quietly("Building the soak test (minutes at first, an instant from then on)", &mut build)?;
+    PROGRAM.build("the soak test")?;
     run(&mut program(args, &env::current_dir()?))
-}
-
-/// A quiet cargo subcommand on the program.
-fn on_program(subcommand: &str) -> Command {
-    let mut command = cargo();
-    command.args([subcommand, "--quiet", "--release", "--package", "vas-reader-testkit", "--example", "soak"]);
-    command.arg("--manifest-path").arg(root().join("Cargo.toml"));
-    command
 }
 
 /// The program, with paths relative to where the user stands.
 fn program(args: &Args, here: &Path) -> Command {
-    let mut program = on_program("run");
+    let mut program = PROGRAM.cargo("run");
     let out = args.out.as_ref().map_or_else(|| target_dir("soak"), |out| here.join(out));
     program.arg("--").arg("--out").arg(out);
     for (option, value) in [("--minutes", &args.minutes), ("--frames", &args.frames), ("--seed", &args.seed)] {

@@ -1,14 +1,13 @@
 //! The programs that a run needs, built.
 
 use std::fs;
-use std::io::{IsTerminal as _, stderr};
 use std::path::PathBuf;
 
 use anyhow::Result;
 
 use super::testkit;
 use crate::process::{cargo, root, target_dir};
-use crate::progress::quietly;
+use crate::program::{self, Program};
 
 /// The programs.
 pub(crate) struct Builds {
@@ -30,19 +29,14 @@ pub(crate) fn all(quick: bool) -> Result<Builds> {
 
 /// Each of the two hosts has a target directory: in one they would replace each other.
 fn host(what: &str, directory: &str, export: bool) -> Result<PathBuf> {
-    let mut build = cargo();
-    build.args(["build", "--quiet", "--release", "--package", "vas-reader-testkit", "--example", "host"]);
-    build.arg("--manifest-path").arg(root().join("Cargo.toml"));
+    let mut build = Program::HOST.cargo("build");
     let target = if export { target_dir("") } else { target_dir(directory) };
     if !export {
         build.arg("--no-default-features").arg("--target-dir").arg(&target);
         build.env("RUSTC_WORKSPACE_WRAPPER", root().join("xtask/noting-rustc.sh")).env("VAS_NOTES", notes());
         fs::create_dir_all(notes())?;
     }
-    if stderr().is_terminal() {
-        build.args(["--color", "always"]);
-    }
-    quietly(&format!("{what} (minutes at first)"), &mut build)?;
+    program::build(&format!("{what} (minutes at first)"), &mut build)?;
     Ok(target.join("release/examples/host"))
 }
 
@@ -62,6 +56,6 @@ fn sink() -> Result<PathBuf> {
     build.arg("--manifest-path").arg(package.join("Cargo.toml")).arg("--target-dir").arg(&target);
     build.env("PYTHON", "/usr/bin/python3").env("PYTHONPATH", &older);
     build.env("CXXFLAGS", format!("-include {}", older.join("sigstksz.h").display()));
-    quietly("Building MediaSoup (some 10 minutes at first)", &mut build)?;
+    program::build("Building MediaSoup (some 10 minutes at first)", &mut build)?;
     Ok(target.join("release/vas-mediasoup-sink"))
 }
