@@ -7,10 +7,9 @@
 mod common;
 
 use std::env;
-use std::fs;
 use std::process::Command;
 
-use common::{P720, P1080, id, offer, stream};
+use common::{P720, P1080, id, offer, resident, stream};
 use vas_lifecycle::{FrameExport, HugePages, Settings};
 
 const CHILD: &str = "LIFECYCLE_TEST_SIZES";
@@ -63,11 +62,4 @@ fn measure(job: &str) {
         let off = measured.abs_diff(computed) as f64 / computed as f64;
         assert!(off < 0.02, "{measured} bytes measured, {computed} computed: off by {:.1} %", 100.0 * off);
     }
-}
-
-/// Exactly, where `/proc/self/statm` is a sum of per-processor counts that lag behind.
-fn resident() -> usize {
-    let rollup = fs::read_to_string("/proc/self/smaps_rollup").unwrap();
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
 }

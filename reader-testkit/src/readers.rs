@@ -8,7 +8,7 @@ use std::time::Duration;
 use vas_lifecycle::Counts;
 use vas_ring::Lease;
 
-pub use hostile::{Leaking, PANIC_MESSAGE, Panicking, Spinning, Stalled};
+pub use hostile::{Leaking, PANIC_MESSAGE, Panicking, Spinning, Stalled, keep_quiet_about_panics};
 pub use polite::{Brisk, Slow};
 
 /// A reader, one step at a time. No step blocks.

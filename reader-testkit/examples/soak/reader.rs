@@ -1,15 +1,13 @@
 //! Readers good and bad, which subscribe to each start of their camera and check all that they get.
 
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::slice;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use vas_lifecycle::{Counts, FrameExport, Lease, Missed, Reader, SubscribeError};
 use vas_reader_testkit::check::{Loss, Order};
-use vas_reader_testkit::readers::{
-    Brisk, Leaking, PANIC_MESSAGE, Panicking, Pick, Slow, Spinning, Stalled, Step, Stepped,
-};
+use vas_reader_testkit::readers::{Brisk, Leaking, Panicking, Pick, Slow, Spinning, Stalled, Step, Stepped};
 
 use crate::Sabotage;
 use crate::camera::Camera;
@@ -121,18 +119,6 @@ fn checksum(frame: &Lease) -> u32 {
         plane.rows().for_each(|row| sum.update(row));
     }
     sum.finalize()
-}
-
-/// Leaves panics that are meant to be out of standard error.
-pub(crate) fn keep_quiet_about_panics() {
-    let usual = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        let payload = info.payload();
-        let text = payload.downcast_ref::<&str>().copied();
-        if text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)) != Some(PANIC_MESSAGE) {
-            usual(info);
-        }
-    }));
 }
 
 /// One reader of one camera.

@@ -9,12 +9,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use vas_lifecycle::{ExportStats, FrameExport, Settings};
+use vas_reader_testkit::readers::keep_quiet_about_panics;
 
 use crate::camera::{Camera, PLAYBACK, Tally};
 use crate::input::{Input, Source};
 use crate::memory::Samples;
 use crate::progress::{Goal, Progress};
-use crate::reader::{self, Kind, Notes, Seat};
+use crate::reader::{Kind, Notes, Seat};
 use crate::report::Report;
 use crate::script::Script;
 use crate::stop::Stop;
@@ -69,7 +70,7 @@ pub(crate) fn run(args: &Args, seed: u64) -> Result<bool, Box<dyn Error>> {
         }
         interrupted.set();
     })?;
-    reader::keep_quiet_about_panics();
+    keep_quiet_about_panics();
     let cameras: Vec<_> =
         CAMERAS.iter().map(|id| Ok(Camera::new(id.parse()?))).collect::<Result<_, Box<dyn Error>>>()?;
     let mut outcome = play(&export, &cameras, &clips, seed, goal, &stop, args.sabotage);

@@ -1,6 +1,7 @@
 //! Readers that do what no reader should.
 
 use std::mem;
+use std::panic;
 use std::time::Duration;
 
 use vas_lifecycle::Counts;
@@ -69,6 +70,19 @@ impl<S: Source> Step for Leaking<S> {
 
 /// What a [`Panicking`] reader panics with.
 pub const PANIC_MESSAGE: &str = "the panicking reader panics, as it should";
+
+/// Leaves the panics of [`Panicking`] readers out of standard error, for the life of the process; others go to the panic
+/// hook that is there now.
+pub fn keep_quiet_about_panics() {
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        let payload = info.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        if text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)) != Some(PANIC_MESSAGE) {
+            usual(info);
+        }
+    }));
+}
 
 /// Panics while it holds a frame, on every n-th frame that it takes.
 #[derive(Debug)]

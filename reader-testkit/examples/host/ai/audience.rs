@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use vas_lifecycle::{CameraId, CameraStats, FrameExport, Missed};
+use vas_reader_testkit::readers::keep_quiet_about_panics;
 
 use super::reader::Seat;
 use super::sheet;
@@ -48,7 +49,7 @@ impl Audience {
         let mut audience = Self { export, seats: Vec::new(), threads: Vec::new() };
         if audience.export.is_enabled() {
             if kinds.contains(&Kind::Panicking) {
-                super::reader::keep_quiet_about_panics();
+                keep_quiet_about_panics();
             }
             for (camera, kind) in cameras.iter().flat_map(|camera| kinds.iter().map(move |kind| (camera, *kind))) {
                 let seat = Arc::new(Seat::new(&camera.name, kind, playing));

@@ -1,13 +1,13 @@
 //! One reader on a thread of its own, which checks what it gets and keeps some of it as pictures.
 
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use vas_lifecycle::{CameraId, CameraState, CameraStats, Counts, Lease};
 use vas_reader_testkit::check::{Loss, Order};
-use vas_reader_testkit::readers::{Brisk, Leaking, PANIC_MESSAGE, Panicking, Slow, Spinning, Stalled, Step, Stepped};
+use vas_reader_testkit::readers::{Brisk, Leaking, Panicking, Slow, Spinning, Stalled, Step, Stepped};
 use vas_reader_testkit::snapshot::Picture;
 
 use super::audience::camera_stats;
@@ -54,18 +54,6 @@ impl Kind {
             Self::Spinning => Box::new(Spinning::new(source, SPINS)),
         }
     }
-}
-
-/// Leaves panics that are meant to be out of standard error.
-pub(super) fn keep_quiet_about_panics() {
-    let usual = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        let payload = info.payload();
-        let text = payload.downcast_ref::<&str>().copied();
-        if text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)) != Some(PANIC_MESSAGE) {
-            usual(info);
-        }
-    }));
 }
 
 /// A reader's place.
