@@ -40,41 +40,29 @@ enum Tool {
 struct Tests {
     package: &'static str,
     targets: &'static [&'static str],
-    /// What the compiler is told besides.
-    flags: &'static str,
 }
 
 impl Tool {
     fn tests(self) -> &'static [Tests] {
         match self {
-            Self::Thread => &[Tests {
-                package: "vas-ring",
-                targets: &["--test=stress", "--test=lifetimes", "--test=pitfalls"],
-                flags: "",
-            }],
+            Self::Thread => {
+                &[Tests { package: "vas-ring", targets: &["--test=stress", "--test=lifetimes", "--test=pitfalls"] }]
+            }
             Self::Address => &[
                 Tests {
                     package: "vas-ring",
                     targets: &["--lib", "--test=stress", "--test=lifetimes", "--test=pitfalls", "--test=sequences"],
-                    flags: "",
                 },
                 Tests {
                     package: "vas-tap",
                     targets: &["--lib", "--test=formats", "--test=hostile", "--test=offer", "--test=streams"],
-                    flags: "",
                 },
             ],
             Self::Valgrind => &[
-                Tests {
-                    package: "vas-tap",
-                    targets: &["--lib", "--test=hostile", "--test=offer", "--test=streams"],
-                    flags: "",
-                },
+                Tests { package: "vas-tap", targets: &["--lib", "--test=hostile", "--test=offer", "--test=streams"] },
                 Tests {
                     package: "vas-lifecycle",
                     targets: &["--lib", "--test=budget", "--test=cameras", "--test=settings", "--test=sizes"],
-                    // By itself rustix asks the kernel where it is mapped, which valgrind hides.
-                    flags: "--cfg rustix_use_libc",
                 },
             ],
         }
@@ -110,22 +98,20 @@ impl Tool {
     }
 
     /// The command up to its tests. The user's own flags for the compiler would not be all that it is told.
-    fn cargo_test(self, flags: &str) -> Result<Command> {
+    fn cargo_test(self) -> Result<Command> {
         let mut command = match self {
             Self::Valgrind => {
                 let mut command = cargo();
                 // Cargo splits it at spaces, and runs it in the package's folder.
                 let suppressions = format!("--suppressions={}", Path::new("..").join(LEAKS[1]).display());
-                command.arg("test").env_remove("CARGO_ENCODED_RUSTFLAGS").env("RUSTFLAGS", flags);
+                command.arg("test").env_remove("CARGO_ENCODED_RUSTFLAGS").env("RUSTFLAGS", "");
                 command.env(runner_variable(&host()?), [VALGRIND, &[&suppressions]].concat().join(" "));
                 command
             }
             Self::Thread | Self::Address => {
                 let mut command = Command::new("rustup");
                 command.args(["run", "nightly", "cargo", "test", "-Zbuild-std", "--target", &host()?]);
-                command
-                    .env_remove("CARGO_ENCODED_RUSTFLAGS")
-                    .env("RUSTFLAGS", format!("-Zsanitizer={} {flags}", self.name()));
+                command.env_remove("CARGO_ENCODED_RUSTFLAGS").env("RUSTFLAGS", format!("-Zsanitizer={}", self.name()));
                 command.env("LSAN_OPTIONS", format!("suppressions={}", root().join(LEAKS[0]).display()));
                 command.current_dir(root());
                 command
@@ -162,8 +148,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn check(tool: Tool) -> Result<()> {
-    for Tests { package, targets, flags } in tool.tests() {
-        let mut command = tool.cargo_test(flags)?;
+    for Tests { package, targets } in tool.tests() {
+        let mut command = tool.cargo_test()?;
         with_stress(&mut command).args(["--package", package]).args(*targets).args(["--", "--test-threads=1"]);
         let start = Instant::now();
         let (success, tally) = watch("Testing", &mut command)?;
