@@ -1,5 +1,6 @@
 //! One writer at full speed and readers of every kind, on threads, with pixels of which each byte says which frame it
-//! is of. For as long as `VAS_STRESS_SECONDS` says; without it, a few seconds.
+//! is of. For as long as `VAS_STRESS_SECONDS` says; without it, a few seconds; and longer where the machine is so busy that
+//! some reader has not met by then what it is there for.
 //!
 //! Made to run under ThreadSanitizer as well.
 #![cfg(not(loom))]
@@ -10,7 +11,7 @@ mod common;
 use std::env;
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -18,8 +19,9 @@ use std::time::{Duration, Instant};
 use common::{assert_whole, entry, fill, ring_from};
 use vas_ring::{DropCause, Lease, ReadError, Reader, ReaderStats, Ring, RingSpec, Writer};
 
-/// Long enough for each kind of reader to meet what it is there for.
 const USUAL_SECONDS: f64 = 1.2;
+/// When a kind of reader that has not met what it is there for will not meet it any more.
+const LIMIT: Duration = Duration::from_secs(120);
 /// Ids start here, so that they wrap on the way.
 const FIRST: u64 = u64::MAX - 1000;
 /// Readers that are there from the first frame to the last, and as many places for those that come and go.
@@ -72,19 +74,45 @@ struct Stage {
     ring: Ring,
     /// Set when no further writer takes the seat: a ring that is closed after that stays so.
     last_writer: Arc<AtomicBool>,
+    /// Threads that have not met yet what they are there for.
+    waiting: Arc<AtomicUsize>,
+}
+
+/// What a thread is there to meet, until it has.
+struct Wanted(Option<Arc<AtomicUsize>>);
+
+impl Wanted {
+    fn is_met(&mut self, met: impl FnOnce() -> bool) {
+        if let Some(waiting) = self.0.take_if(|_| met()) {
+            waiting.fetch_sub(1, SeqCst);
+        }
+    }
 }
 
 impl Stage {
-    /// Reads until the end, lets `keep` do with each frame what this kind of reader does, and checks the sums.
+    fn new(ring: Ring) -> Self {
+        Self { ring, last_writer: Arc::default(), waiting: Arc::default() }
+    }
+
+    fn wanted(&self) -> Wanted {
+        self.waiting.fetch_add(1, SeqCst);
+        Wanted(Some(self.waiting.clone()))
+    }
+
+    /// Reads until the end, lets `keep` do with each frame what this kind of reader does, and checks the sums. The run
+    /// goes on until the reader's figures are `enough`.
     fn follow(
         &self,
         name: &'static str,
         read: fn(&mut Reader) -> Result<Option<Lease>, ReadError>,
+        enough: impl Fn(&ReaderStats) -> bool + Send + 'static,
         mut keep: impl FnMut(Result<Lease, usize>) + Send + 'static,
     ) -> JoinHandle<(&'static str, ReaderStats)> {
         let (stage, mut it) = (self.clone(), Checked::new(self.ring.subscribe().unwrap()));
+        let mut wanted = self.wanted();
         thread::spawn(move || {
             loop {
+                wanted.is_met(|| enough(&it.reader.stats()));
                 let last_writer = stage.last_writer.load(SeqCst);
                 match it.take(read) {
                     Ok(Some(lease)) => keep(Ok(lease)),
@@ -102,7 +130,7 @@ impl Stage {
 
     /// Subscribes, reads a little and leaves, now with a lease and now without, again and again.
     fn come_and_go(&self, seed: u64) -> JoinHandle<(&'static str, ReaderStats)> {
-        let stage = self.clone();
+        let (stage, mut wanted) = (self.clone(), self.wanted());
         thread::spawn(move || {
             let mut dice = Dice(seed);
             let mut sum = ReaderStats::default();
@@ -122,6 +150,7 @@ impl Stage {
                 assert_eq!(stats.leases, held.len());
                 sum.seen += stats.seen;
                 sum.missed += stats.missed;
+                wanted.is_met(|| sum.seen > 0);
                 drop(it);
                 held.iter().for_each(assert_whole);
             }
@@ -131,7 +160,7 @@ impl Stage {
 
     /// Looks at the statistics all the time.
     fn watch(&self) -> JoinHandle<u64> {
-        let stage = self.clone();
+        let (stage, mut wanted) = (self.clone(), self.wanted());
         thread::spawn(move || {
             let (mut looks, mut offered) = (0, 0);
             while !stage.last_writer.load(SeqCst) {
@@ -144,10 +173,21 @@ impl Stage {
                 }
                 assert!(stats.readers + stats.leaving <= spec.readers());
                 looks += 1;
+                wanted.is_met(|| true);
                 thread::yield_now();
             }
             looks
         })
+    }
+
+    /// Offers frames until each thread has met what it is there for, and some were dropped.
+    fn write_until_met(&self, mut writer: Writer, dice: &mut Dice) -> Writer {
+        let limit = Instant::now() + LIMIT;
+        let dropped = || [DropCause::Malformed, DropCause::Abandoned].map(|cause| self.ring.stats().dropped.get(cause));
+        while (self.waiting.load(SeqCst) > 0 || dropped().contains(&0)) && Instant::now() < limit {
+            writer = self.write(writer, Instant::now() + Duration::from_millis(10), dice);
+        }
+        writer
     }
 
     /// Offers frames until the time is up; most are published.
@@ -181,7 +221,7 @@ fn stress(depth: usize, frame_bytes: usize) {
     const BUDGET: usize = 3;
     let spec = RingSpec::new(depth, STAYING + PASSING, BUDGET, frame_bytes).unwrap();
     let (ring, mut writer) = ring_from(spec, FIRST);
-    let stage = Stage { ring, last_writer: Arc::default() };
+    let stage = Stage::new(ring);
 
     // Frames are given back on yet another thread.
     let (pass, passed) = mpsc::sync_channel::<Lease>(BUDGET);
@@ -189,14 +229,20 @@ fn stress(depth: usize, frame_bytes: usize) {
 
     let mut held = Vec::new();
     let mut leaked = 0;
+    let lapped_and_refused = |stats: &ReaderStats| stats.refusals > 0 && stats.missed.overwritten > 0;
     let readers = vec![
-        stage.follow("brisk", Reader::latest, |lease| drop(lease.unwrap())),
-        stage.follow("one by one", Reader::next, |lease| drop(lease.unwrap())),
-        stage.follow("slow", Reader::latest, |lease| {
-            thread::sleep(Duration::from_millis(2));
-            assert_whole(&lease.unwrap());
-        }),
-        stage.follow("holds on", Reader::next, move |lease| match lease {
+        stage.follow("brisk", Reader::latest, |stats| stats.seen > 0, |lease| drop(lease.unwrap())),
+        stage.follow("one by one", Reader::next, |stats| stats.seen > 0, |lease| drop(lease.unwrap())),
+        stage.follow(
+            "slow",
+            Reader::latest,
+            |stats| stats.seen > 0,
+            |lease| {
+                thread::sleep(Duration::from_millis(2));
+                assert_whole(&lease.unwrap());
+            },
+        ),
+        stage.follow("holds on", Reader::next, lapped_and_refused, move |lease| match lease {
             Ok(lease) => held.push(lease),
             Err(budget) => {
                 assert_eq!(held.len(), budget);
@@ -205,17 +251,27 @@ fn stress(depth: usize, frame_bytes: usize) {
                 held.clear();
             }
         }),
-        stage.follow("leaks", Reader::latest, move |lease| {
-            let lease = lease.expect("the leaked ones leave one");
-            if leaked < BUDGET - 1 {
-                leaked += 1;
-                mem::forget(lease);
-            }
-        }),
-        stage.follow("passes on", Reader::next, move |lease| match lease {
-            Ok(lease) => pass.send(lease).unwrap(),
-            Err(_) => thread::yield_now(),
-        }),
+        stage.follow(
+            "leaks",
+            Reader::latest,
+            |stats| stats.leases == BUDGET - 1,
+            move |lease| {
+                let lease = lease.expect("the leaked ones leave one");
+                if leaked < BUDGET - 1 {
+                    leaked += 1;
+                    mem::forget(lease);
+                }
+            },
+        ),
+        stage.follow(
+            "passes on",
+            Reader::next,
+            |stats| stats.seen > 0,
+            move |lease| match lease {
+                Ok(lease) => pass.send(lease).unwrap(),
+                Err(_) => thread::yield_now(),
+            },
+        ),
         stage.come_and_go(7),
         stage.come_and_go(11),
     ];
@@ -232,6 +288,7 @@ fn stress(depth: usize, frame_bytes: usize) {
             writer = stage.ring.writer().expect("the seat is free");
         }
     }
+    writer = stage.write_until_met(writer, &mut dice);
     publish(&mut writer);
     stage.last_writer.store(true, SeqCst);
     drop(writer);
@@ -257,10 +314,11 @@ fn stress(depth: usize, frame_bytes: usize) {
 /// Readers that hold all they may all the time, and give one lease back only to take the next: no slot is to spare.
 fn hoard(readers: usize, budget: usize) {
     let (ring, mut writer) = ring_from(RingSpec::new(1, readers, budget, 64).unwrap(), FIRST);
-    let stage = Stage { ring, last_writer: Arc::default() };
+    let stage = Stage::new(ring);
     let hoard = |seed| {
         let (mut held, mut dice) = (Vec::with_capacity(budget), Dice(seed));
-        stage.follow("hoards", Reader::latest, move |lease| {
+        let enough = move |stats: &ReaderStats| stats.refusals > 0 && stats.seen > budget as u64;
+        stage.follow("hoards", Reader::latest, enough, move |lease| {
             // Any may be given back first.
             if held.len() == budget {
                 assert_whole(&held.swap_remove(dice.below(budget as u64) as usize));
@@ -269,7 +327,9 @@ fn hoard(readers: usize, budget: usize) {
         })
     };
     let readers: Vec<_> = (17..).map(hoard).take(readers).collect();
-    writer = stage.write(writer, Instant::now() + duration() / 2, &mut Dice(13));
+    let mut dice = Dice(13);
+    writer = stage.write(writer, Instant::now() + duration() / 2, &mut dice);
+    writer = stage.write_until_met(writer, &mut dice);
     stage.last_writer.store(true, SeqCst);
     drop(writer);
     let stats = stage.ring.stats();
