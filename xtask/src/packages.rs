@@ -122,3 +122,53 @@ pub(crate) const PACKAGES: &[Package] = &[
         probe: Probe::Program("python3"),
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::process::root;
+
+    /// What a minimal Debian with a compiler and rustup has, and each of our tasks may run: its essential packages,
+    /// binutils as the compiler's linker, git where the sources came from. `kill` and `ps`, of procps, are not among
+    /// them.
+    const THERE: [&str; 9] = ["dpkg-query", "env", "false", "git", "id", "nm", "rustup", "setpriv", "strip"];
+    /// Run where it is there, to ask for what takes root.
+    const IF_PRESENT: [&str; 1] = ["sudo"];
+    /// What brings a program along whose package is named after something else.
+    const BROUGHT: [(&str, &str); 2] = [("ffprobe", "ffmpeg"), ("/usr/bin/python3", "python3-gi")];
+
+    /// The programs that sources name where they make a command.
+    fn named(folder: &Path, programs: &mut BTreeSet<String>) {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() && name != "target" && !name.starts_with('.') {
+                named(&path, programs);
+            } else if name.ends_with(".rs") && !path.ends_with(Path::new(file!()).file_name().unwrap()) {
+                let text = fs::read_to_string(&path).unwrap();
+                for call in [r#"Command::new(""#, r#"command(""#, r#" run(""#, r#".run(""#] {
+                    let rests = text.split(call).skip(1);
+                    programs.extend(rests.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_program_that_is_run_is_installed() {
+        let mut programs = BTreeSet::new();
+        named(&root(), &mut programs);
+        for known in ["ffmpeg", "strace", "valgrind", "git"] {
+            assert!(programs.contains(known), "{known} was not found among {programs:?}");
+        }
+        let installed = |name: &str| PACKAGES.iter().any(|package| package.debian == name);
+        for name in &programs {
+            let package = BROUGHT.iter().find(|(program, _)| program == name).map_or(&**name, |(_, package)| package);
+            let there = THERE.contains(&&**name) || IF_PRESENT.contains(&&**name) || name.contains("cargo");
+            assert!(there || installed(package), "nothing in PACKAGES brings `{name}`, which a test or a task runs");
+        }
+    }
+}
