@@ -5,16 +5,15 @@ mod support;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
-use support::{clip, host, text};
+use support::{clip, host, run, text};
 
 /// Runs the demo on `input`, and checks that it ends with one line that holds all of `words`.
 fn refused(input: &str, words: &[&str]) {
     let out = tempfile::tempdir().expect("a folder");
     let mut host = host();
     host.args(["demo", "--seconds", "2", "--timeout", "1", "--out"]).arg(out.path()).arg("--").arg(input);
-    let output = host.output().expect("the host runs");
+    let output = run(&mut host);
     let (printed, complained) = text(&output);
     assert_eq!(output.status.code(), Some(1), "{input}: {complained}");
     assert_eq!((&*printed, complained.lines().count()), ("", 1), "{input}: {complained}");
@@ -70,9 +69,7 @@ fn urls_that_are_refused_or_silent() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("bound").port();
     // It takes the call, and says nothing.
-    let start = Instant::now();
     refused(&format!("rtsp://127.0.0.1:{port}/camera"), &["has said nothing for 1 s"]);
-    assert!(start.elapsed() < Duration::from_secs(5));
     drop(listener);
     refused(&format!("rtsp://127.0.0.1:{port}/camera"), &["Connection refused"]);
     refused("http://127.0.0.1/film.mp4", &["http://", "neither a file nor an rtsp:// URL"]);
@@ -81,7 +78,7 @@ fn urls_that_are_refused_or_silent() {
 #[test]
 fn every_bad_input_among_good_ones_is_named() {
     let good = clip("sintel-captions.ts");
-    let output = host().args(["demo", "one.mp4"]).arg(&good).arg("two.mp4").output().expect("the host runs");
+    let output = run(host().args(["demo", "one.mp4"]).arg(&good).arg("two.mp4"));
     let (_, complained) = text(&output);
     assert_eq!(output.status.code(), Some(1));
     assert!(complained.contains("one.mp4: No such") && complained.contains("two.mp4: No such"), "{complained}");
@@ -92,7 +89,7 @@ fn every_bad_input_among_good_ones_is_named() {
 fn settings_that_are_not_accepted() {
     for (name, value, accepted) in [("ENABLED", "maybe", "\"true\" or \"false\""), ("DEPTH", "99", "1 to 32")] {
         let name = format!("AI_FRAME_EXPORT_{name}");
-        let output = host().arg("demo").env(&name, value).output().expect("the host runs");
+        let output = run(host().arg("demo").env(&name, value));
         let (_, complained) = text(&output);
         assert_eq!(output.status.code(), Some(1), "{complained}");
         for word in [&*name, value, accepted] {

@@ -19,7 +19,7 @@ use support::text;
 fn soak(out: &Path, args: &[&str]) -> (bool, String, Value) {
     let mut soak = support::soak();
     soak.args(["--minutes", "0.01", "--frames", "250", "--seed", "7", "--out"]).arg(out).args(args);
-    let output = soak.output().expect("the soak test runs");
+    let output = support::run(&mut soak);
     let (printed, complained) = text(&output);
     let figures = std::fs::read(out.join("soak.json")).expect("its figures are there");
     (output.status.success(), printed + &complained, serde_json::from_slice(&figures).expect("they are JSON"))

@@ -4,9 +4,16 @@
 
 use std::env;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::time::SystemTime;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// When a program that does not end is given up. It says nothing about how long one may take.
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// A clip of this repository.
 pub(crate) fn clip(name: &str) -> PathBuf {
@@ -41,6 +48,47 @@ fn example(name: &str, folders: &[&str]) -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// Runs a program to its end.
+pub(crate) fn run(command: &mut Command) -> Output {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    ended(command.spawn().expect("the program runs"))
+}
+
+/// What a program with piped output printed, once it has ended.
+///
+/// # Panics
+///
+/// When it has not ended after five minutes; it is killed then.
+pub(crate) fn ended(mut child: Child) -> Output {
+    let reading = |pipe: Option<Box<dyn std::io::Read + Send>>| {
+        thread::spawn(move || {
+            let mut bytes = Vec::new();
+            pipe.map(|mut pipe| pipe.read_to_end(&mut bytes).expect("its output is read"));
+            bytes
+        })
+    };
+    let stdout = reading(child.stdout.take().map(|pipe| Box::new(pipe) as _));
+    let stderr = reading(child.stderr.take().map(|pipe| Box::new(pipe) as _));
+    let start = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("it can be waited for") {
+            break status;
+        }
+        if start.elapsed() > LIMIT {
+            child.kill().expect("it can be killed");
+            panic!("the program has not ended after {LIMIT:?}");
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    let joined = |reading: thread::JoinHandle<Vec<u8>>| reading.join().expect("its output was read");
+    Output { status, stdout: joined(stdout), stderr: joined(stderr) }
+}
+
+/// Has a program end as Ctrl-C does.
+pub(crate) fn interrupt(child: &Child) {
+    kill_process(Pid::from_child(child), Signal::INT).expect("it runs");
 }
 
 /// What the host printed: standard output, then standard error.
