@@ -8,8 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use vas_lifecycle::{
-    CameraId, CameraWriter, DropCause, FrameEntry, FrameExport, FrameSink, ReadError, Reader, Settings, StreamSpec,
-    monotonic_ns,
+    CameraId, CameraWriter, FrameEntry, FrameExport, FrameSink, ReadError, Reader, Settings, StreamSpec, monotonic_ns,
 };
 
 const SECONDS: u64 = 3;
@@ -53,8 +52,8 @@ fn decode(mut writer: CameraWriter, fps: u32) {
         if writer.is_off() {
             continue;
         }
-        if !writer.has_readers() {
-            writer.skip(DropCause::NoReader);
+        if let Err(cause) = writer.demand(monotonic_ns) {
+            writer.skip(cause);
             continue;
         }
         // A frame that is not taken is counted; the decode loop goes on.

@@ -92,11 +92,10 @@ impl<T: Send> WriterEnd<T> {
         offer
     }
 
-    /// Counts a frame that goes to no ring for now. Returns how many wait like it.
-    pub fn pend(&mut self, cause: DropCause) -> u64 {
+    /// Counts a frame that goes to no ring for now.
+    pub fn pend(&mut self, cause: DropCause) {
         let counter = &self.shared.pending[cause as usize];
         counter.set(counter.get().wrapping_add(1));
-        pending(&self.shared).total()
     }
 
     /// Takes the frames out that were counted by `pend`.
@@ -161,7 +160,7 @@ impl<T: Send> ControlEnd<T> {
 
 fn pending<T>(shared: &Shared<T>) -> Dropped {
     let mut dropped = Dropped::default();
-    for cause in DropCause::ALL {
+    for &cause in DropCause::ALL {
         dropped.add(cause, shared.pending[cause as usize].get());
     }
     dropped

@@ -260,7 +260,7 @@ impl ExportStats {
             ],
         );
         for (camera, reader) in self.cameras.iter().flat_map(|camera| camera.readers.iter().map(move |r| (camera, r))) {
-            let Missed { overwritten, skipped, refused, dropped } = reader.missed;
+            let Missed { overwritten, skipped, refused, dropped, unwanted } = reader.missed;
             table.row([
                 camera.id.to_string(),
                 reader.reader.to_string(),
@@ -277,6 +277,7 @@ impl ExportStats {
                     ("skipped", skipped),
                     ("refused", refused),
                     ("dropped", dropped),
+                    ("not wanted", unwanted),
                 ]),
             ]);
         }

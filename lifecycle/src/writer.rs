@@ -64,17 +64,17 @@ impl FrameSink for CameraWriter {
     }
 
     #[inline]
-    fn has_readers(&self) -> bool {
-        self.live.as_ref().is_some_and(|live| live.ring.has_readers())
+    fn demand(&mut self, now: impl FnMut() -> u64) -> Result<(), DropCause> {
+        self.live.as_mut().map_or(Err(DropCause::Suspended), |live| live.ring.demand(now))
     }
 
-    /// Counts a frame that is not going to be published. Returns its id, 0 when export is off.
+    /// Counts a frame that is not going to be published. Does nothing when export is off.
     #[inline]
-    fn skip(&mut self, cause: DropCause) -> u64 {
+    fn skip(&mut self, cause: DropCause) {
         match &mut self.live {
             Some(live) if !live.away => live.ring.skip(cause),
             Some(live) => live.skip_away(cause),
-            None => 0,
+            None => (),
         }
     }
 
@@ -85,8 +85,8 @@ impl FrameSink for CameraWriter {
     /// [`DropCause::Resizing`] while the control thread makes larger slots, [`DropCause::Suspended`] when it cannot or
     /// when export is off, [`DropCause::TooLarge`] when no ring can hold such a frame.
     #[inline]
-    fn claim(&mut self, frame_bytes: usize) -> Result<Claim<'_>, (DropCause, u64)> {
-        let Some(live) = &mut self.live else { return Err((DropCause::Suspended, 0)) };
+    fn claim(&mut self, frame_bytes: usize) -> Result<Claim<'_>, DropCause> {
+        let Some(live) = &mut self.live else { return Err(DropCause::Suspended) };
         if live.away || frame_bytes > live.ring.slot_bytes() {
             live.look_for_room(frame_bytes)?;
         }
@@ -115,7 +115,7 @@ struct Live {
 impl Live {
     /// Before a claim that does not simply go to the ring. Ok when it may go there now.
     #[cold]
-    fn look_for_room(&mut self, frame_bytes: usize) -> Result<(), (DropCause, u64)> {
+    fn look_for_room(&mut self, frame_bytes: usize) -> Result<(), DropCause> {
         if self.away {
             self.take_over();
         }
@@ -128,7 +128,8 @@ impl Live {
             return Ok(());
         }
         if frame_bytes > MAX_FRAME_BYTES {
-            return Err((DropCause::TooLarge, self.skip(DropCause::TooLarge)));
+            self.skip(DropCause::TooLarge);
+            return Err(DropCause::TooLarge);
         }
         if !self.away || frame_bytes > self.asked {
             self.away = true;
@@ -136,22 +137,18 @@ impl Live {
             self.end.ask(frame_bytes);
         }
         let cause = if self.end.is_refused() { DropCause::Suspended } else { DropCause::Resizing };
-        Err((cause, self.pend(cause)))
+        self.end.pend(cause);
+        Err(cause)
     }
 
     #[cold]
-    fn skip_away(&mut self, cause: DropCause) -> u64 {
+    fn skip_away(&mut self, cause: DropCause) {
         self.take_over();
-        self.skip(cause)
+        self.skip(cause);
     }
 
-    fn skip(&mut self, cause: DropCause) -> u64 {
-        if self.away { self.pend(cause) } else { self.ring.skip(cause) }
-    }
-
-    fn pend(&mut self, cause: DropCause) -> u64 {
-        let pending = self.end.pend(cause);
-        self.ring.next_frame_id().wrapping_add(pending).wrapping_sub(1)
+    fn skip(&mut self, cause: DropCause) {
+        if self.away { self.end.pend(cause) } else { self.ring.skip(cause) }
     }
 
     /// Goes over to the ring that is offered, if one is.

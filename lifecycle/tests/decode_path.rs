@@ -74,7 +74,7 @@ fn run_confined(steps: u64, decode: impl FnOnce(&AtomicU64) + Send + 'static) ->
     DONE.load(Ordering::Acquire) == steps + 1
 }
 
-fn publish(writer: &mut CameraWriter, bytes: usize) -> Result<u64, (DropCause, u64)> {
+fn publish(writer: &mut CameraWriter, bytes: usize) -> Result<u64, DropCause> {
     let mut claim = writer.claim(bytes)?;
     claim.pixels_mut()[..bytes].fill(7);
     Ok(claim.publish(&FrameEntry { bytes: bytes as u32, ..FrameEntry::default() }))

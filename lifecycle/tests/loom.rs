@@ -205,27 +205,27 @@ fn start(export: &FrameExport) -> CameraWriter {
 
 /// Offers a frame whose id is in its pixels. Returns whether it was published.
 fn offer(writer: &mut CameraWriter, bytes: usize) -> bool {
-    offer_with_id(writer, bytes).is_ok()
+    offer_with_id(writer, bytes).is_some()
 }
 
-fn offer_with_id(writer: &mut CameraWriter, bytes: usize) -> Result<u64, u64> {
-    let mut claim = writer.claim(bytes).map_err(|(_, id)| id)?;
+fn offer_with_id(writer: &mut CameraWriter, bytes: usize) -> Option<u64> {
+    let mut claim = writer.claim(bytes).ok()?;
     let id = claim.frame_id();
     claim.pixels_mut()[..8].copy_from_slice(&id.to_ne_bytes());
-    Ok(claim.publish(&FrameEntry { bytes: bytes as u32, ..FrameEntry::default() }))
+    Some(claim.publish(&FrameEntry { bytes: bytes as u32, ..FrameEntry::default() }))
 }
 
 /// Offers frames of these sizes; one of no bytes is skipped. Each gets the next id, whatever becomes of
-/// it. Returns how many were published.
+/// those before it. Returns how many were published.
 fn decode<const N: usize>(writer: &mut CameraWriter, sizes: [usize; N]) -> u64 {
     let mut published = 0;
     for (n, bytes) in (0..).zip(sizes) {
-        let id = match bytes {
-            0 => Err(writer.skip(DropCause::Malformed)),
-            _ => offer_with_id(writer, bytes),
-        };
-        assert_eq!(id.unwrap_or_else(|id| id), n);
-        published += u64::from(id.is_ok());
+        if bytes == 0 {
+            writer.skip(DropCause::Malformed);
+        } else if let Some(id) = offer_with_id(writer, bytes) {
+            assert_eq!(id, n);
+            published += 1;
+        }
     }
     published
 }

@@ -78,7 +78,7 @@ fn every_frame_reaches_a_reader_as_it_was_decoded() {
         play(name, &export, 2, |offer, sum| {
             // The camera runs from before its first frame, which nobody reads.
             let Some((every, slow, leaking)) = &mut readers else {
-                assert_eq!(offer, Offer::Dropped { cause: DropCause::NoReader, id: 0 });
+                assert_eq!(offer, Offer::Dropped(DropCause::NoReader));
                 let subscribe = || export.subscribe(&id).expect("a place");
                 let every = Brisk::picking(subscribe(), Pick::Oldest);
                 let slow = Slow::new(subscribe(), Duration::from_millis(300));

@@ -74,6 +74,32 @@ impl FrameEntry {
         (self.raw_pts != Self::NO_PTS).then_some(self.raw_pts)
     }
 
+    /// Takes over `from`, all but what is the same for all frames of a ring and is in `self` already, and with this id.
+    ///
+    /// Field by field, straight into the slot: an entry that is put together aside would be copied twice. Every field is
+    /// named, so that one that is added and forgotten here does not compile.
+    #[inline]
+    pub(crate) fn set(&mut self, frame_id: u64, from: &Self) {
+        let Self {
+            frame_id: _,
+            raw_pts,
+            monotonic_ns,
+            epoch: _,
+            generation: _,
+            time_base,
+            camera_id: _,
+            geometry,
+            bytes,
+            flags,
+            color_range,
+            color_matrix,
+            reserved,
+        } = *from;
+        (self.frame_id, self.raw_pts, self.monotonic_ns, self.time_base) = (frame_id, raw_pts, monotonic_ns, time_base);
+        (self.geometry, self.bytes, self.flags) = (geometry, bytes, flags);
+        (self.color_range, self.color_matrix, self.reserved) = (color_range, color_matrix, reserved);
+    }
+
     /// The planes in use.
     pub fn planes(&self) -> &[Plane] {
         &self.geometry.planes[..usize::from(self.geometry.pixel_format.planes).min(4)]

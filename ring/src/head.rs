@@ -45,17 +45,6 @@ impl Position {
         if n < 1 << (63 - SHIFT) { n } else { 0 }
     }
 
-    /// Frames that were dropped before the frame with this id was published here, modulo 2^52.
-    pub(crate) fn dropped_before(self, frame_id: u64) -> u64 {
-        // frame_id = published + dropped - 1, as positions start at the first id.
-        Self::before(frame_id.wrapping_add(1)).since(self)
-    }
-
-    /// The difference of two counts of drops, each modulo 2^52 or better.
-    pub(crate) fn drops_between(earlier: u64, later: u64) -> u64 {
-        later.wrapping_sub(earlier) << SHIFT >> SHIFT
-    }
-
     pub(crate) fn to_bits(self) -> u64 {
         self.0
     }
@@ -176,10 +165,7 @@ mod tests {
         let start = Position::before(u64::MAX);
         assert_eq!(start.plus(3).since(start), 3);
         assert_eq!(start.plus(3).minus(3), start);
-        assert_eq!(start.plus(1).dropped_before(u64::MAX), 0);
-        assert_eq!(start.plus(2).dropped_before(4), 4);
         assert_eq!(start.since_or_zero(start.plus(1)), 0);
-        assert_eq!(Position::drops_between(u64::MAX, 1), 2);
     }
 
     #[test]

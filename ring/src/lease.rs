@@ -67,7 +67,7 @@ impl Lease {
     #[inline]
     pub fn entry(&self) -> &FrameEntry {
         // SAFETY: leased until `self` is dropped.
-        unsafe { self.shared().frame(usize::from(self.slot)) }.1
+        &unsafe { self.shared().frame(usize::from(self.slot)) }.1.entry
     }
 
     /// All bytes that the planes cover.

@@ -6,9 +6,9 @@ use core::mem;
 use crate::head::{HeadWord, Position};
 use crate::lease::Lease;
 use crate::seats::Seats;
-use crate::shared::Shared;
+use crate::shared::{Drops, Shared};
 use crate::spec::{MAX_BUDGET, RingSpec};
-use crate::stats::{Missed, ReaderStats};
+use crate::stats::{Missed, MissedCounters, ReaderStats};
 use crate::sync::{Arc, AtomicU32, Counter, Ordering};
 
 /// How often a read starts over when the writer has taken the frame that it was going for.
@@ -21,7 +21,7 @@ const TRIES: usize = if cfg!(loom) { 2 } else { 4 };
 #[derive(Debug)]
 pub(crate) struct Place {
     /// Drops counted as missed so far.
-    drops: u64,
+    drops: Drops,
     /// Newest position at the last refusal for want of budget.
     refused_to: Option<Position>,
     out: Out,
@@ -66,12 +66,12 @@ impl Out {
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self { drops: 0, refused_to: None, out: Out { slots: [0; MAX_BUDGET], len: 0 } }
+        Self { drops: Drops::default(), refused_to: None, out: Out { slots: [0; MAX_BUDGET], len: 0 } }
     }
 
-    /// Counts what was missed between positions `last` and `end`, when the head is at `newest` and `drops` frames had been
+    /// Counts what was missed between positions `last` and `end`, when the head is at `newest` and `drops` had been
     /// dropped.
-    fn miss(&mut self, depth: usize, newest: Position, last: Position, end: Position, drops: u64) -> Missed {
+    fn miss(&mut self, depth: usize, newest: Position, last: Position, end: Position, drops: Drops) -> Missed {
         let published = end.since(last) - 1;
         if published == 0 && self.drops == drops && self.refused_to.is_none() {
             return Missed::default();
@@ -82,12 +82,13 @@ impl Place {
         };
         let unreadable = newest.since(last).saturating_sub(depth as u64);
         let overwritten = unreadable.saturating_sub(refused).min(published - refused);
-        let dropped = Position::drops_between(self.drops, drops);
+        let dropped = drops.dropped.wrapping_sub(self.drops.dropped);
+        let unwanted = drops.unwanted.wrapping_sub(self.drops.unwanted);
         self.drops = drops;
         if self.refused_to.is_some_and(|to| to.since(last) <= end.since(last)) {
             self.refused_to = None;
         }
-        Missed { overwritten, skipped: published - refused - overwritten, refused, dropped }
+        Missed { overwritten, skipped: published - refused - overwritten, refused, dropped, unwanted }
     }
 }
 
@@ -98,18 +99,15 @@ pub(crate) struct Record {
     position: Counter,
     seen_ns: Counter,
     seen: Counter,
-    overwritten: Counter,
-    skipped: Counter,
-    refused: Counter,
-    dropped: Counter,
+    missed: MissedCounters,
     refusals: Counter,
 }
 
 impl Record {
     fn reset(&self, first_frame_id: u64, position: Position, now_ns: u64) {
-        for counter in [&self.seen, &self.overwritten, &self.skipped, &self.refused, &self.dropped, &self.refusals] {
-            counter.set(0);
-        }
+        self.seen.set(0);
+        self.missed.reset();
+        self.refusals.set(0);
         self.first_frame_id.set(first_frame_id);
         self.position.set(position.to_bits());
         self.seen_ns.set(now_ns);
@@ -118,10 +116,7 @@ impl Record {
     fn add(&self, position: Position, missed: &Missed) {
         self.position.set(position.to_bits());
         if *missed != Missed::default() {
-            self.overwritten.add(missed.overwritten);
-            self.skipped.add(missed.skipped);
-            self.refused.add(missed.refused);
-            self.dropped.add(missed.dropped);
+            self.missed.add(missed);
         }
     }
 
@@ -137,12 +132,7 @@ impl Record {
             reader: place,
             first_frame_id: self.first_frame_id.get(),
             seen: self.seen.get(),
-            missed: Missed {
-                overwritten: self.overwritten.get(),
-                skipped: self.skipped.get(),
-                refused: self.refused.get(),
-                dropped: self.dropped.get(),
-            },
+            missed: self.missed.get(),
             refusals: self.refusals.get(),
             lag: newest.since_or_zero(position),
             lag_ns: if seen_ns == 0 { 0 } else { newest_ns.saturating_sub(seen_ns) },
@@ -327,16 +317,16 @@ impl Reader {
             let word = shared.word(usize::from(slot));
             if word.lease(place) {
                 // SAFETY: the word was open, so the slot is leased until `back_out` or `Lease::drop`.
-                let (position, entry) = unsafe { shared.frame(usize::from(slot)) };
+                let (position, frame) = unsafe { shared.frame(usize::from(slot)) };
                 if position == target {
-                    let missed = state.miss(depth, newest, last, target, target.dropped_before(entry.frame_id));
+                    let missed = state.miss(depth, newest, last, target, shared.drops_before(target, frame));
                     record.add(target, &missed);
                     if !mem::replace(&mut self.ended, false) {
                         self.missed = Missed::default();
                     }
                     self.missed += missed;
                     record.seen.add(1);
-                    record.seen_ns.set(entry.monotonic_ns);
+                    record.seen_ns.set(frame.entry.monotonic_ns);
                     self.head = HeadWord::open(target, slot);
                     state.out.note(slot);
                     return Found::Slot(slot);

@@ -116,11 +116,10 @@ impl Ring {
     pub fn stats(&self) -> RingStats {
         let shared = &self.shared;
         let (head, drops) = shared.head_and_drops();
-        let published = head.position().since(crate::head::Position::before(shared.identity.first_frame_id));
         let (readers, leaving) = shared.seats.count();
         RingStats {
-            published,
-            dropped: shared.ledger.dropped(),
+            published: shared.published(head.position()),
+            dropped: shared.ledger.by_cause(),
             next_frame_id: shared.frame_id_after(head.position(), drops),
             newest_ns: shared.newest_ns(),
             readers,

@@ -12,7 +12,7 @@ use crate::reader::{Place, Record};
 use crate::ring::Identity;
 use crate::seats::Seats;
 use crate::spec::RingSpec;
-use crate::stats::{DropCause, Dropped};
+use crate::stats::{CAUSES, DropCause, Dropped};
 use crate::sync::{AtomicU32, AtomicU64, Counter, Ordering, UnsafeCell};
 use crate::word::Word;
 use crate::writer::Desk;
@@ -44,7 +44,28 @@ struct Slot {
     /// What writer and readers both come for.
     tag: CachePadded<Tag>,
     /// The frame's. For the models the cell stands for the slot's pixels as well: who touches those touches it.
-    entry: CachePadded<UnsafeCell<FrameEntry>>,
+    frame: CachePadded<UnsafeCell<Frame>>,
+}
+
+/// What a slot has of its frame beside the pixels.
+pub(crate) struct Frame {
+    pub(crate) entry: FrameEntry,
+    /// [`Drops::unwanted`] when it was published.
+    pub(crate) unwanted: u64,
+}
+
+/// Frames that were offered to a ring and not published. Together they are what frame ids skip, so they wrap as those do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Drops {
+    /// For any cause but [`DropCause::Unwanted`].
+    pub(crate) dropped: u64,
+    pub(crate) unwanted: u64,
+}
+
+impl Drops {
+    pub(crate) fn total(self) -> u64 {
+        self.dropped.wrapping_add(self.unwanted)
+    }
 }
 
 struct Tag {
@@ -88,7 +109,7 @@ impl Shared {
                 position: AtomicU64::new(start.to_bits()),
                 monotonic_ns: Counter::default(),
             }),
-            entry: CachePadded::new(UnsafeCell::new(entry)),
+            frame: CachePadded::new(UnsafeCell::new(Frame { entry, unwanted: 0 })),
         };
         let place = |_| {
             CachePadded::new(ReaderPlace {
@@ -136,14 +157,16 @@ impl Shared {
         self.monotonic_ns(usize::from(self.head.load().slot()))
     }
 
-    /// The head, and the number of drops at a moment at which that was the head.
-    pub(crate) fn head_and_drops(&self) -> (HeadWord, u64) {
+    /// The head, and the drops at a moment at which that was the head.
+    pub(crate) fn head_and_drops(&self) -> (HeadWord, Drops) {
         let mut drops = self.ledger.drops();
         loop {
             let head = self.head.load();
-            // The head is no older than when the writer made the first count, and the second count is no older than when it
-            // stored that head. Counts only grow: where they agree, that was the count. (A head may come back, closed, open
-            // and closed again.) Starts over only when the writer has dropped a frame meanwhile.
+            // Each of head, dropped and unwanted is what it is for a stretch of the writer's doings, and counts only grow, so
+            // that a count that is read twice is that of one stretch. What is read later is no older than when the writer
+            // stored what was read earlier: as each count is read before and after the other one and before and after the
+            // head, any two of the three stretches overlap, and so do all three. (A head may come back, closed, open and
+            // closed again.) Starts over only when the writer has dropped a frame meanwhile.
             let again = self.ledger.drops();
             if again == drops {
                 return (head, drops);
@@ -152,10 +175,21 @@ impl Shared {
         }
     }
 
+    /// Frames published up to `position`: exact as long as the ring has published fewer than 2^52.
+    pub(crate) fn published(&self, position: Position) -> u64 {
+        position.since(Position::before(self.identity.first_frame_id))
+    }
+
     /// The id of the frame that is offered next after so many were published and dropped.
-    pub(crate) fn frame_id_after(&self, position: Position, drops: u64) -> u64 {
-        let first = self.identity.first_frame_id;
-        first.wrapping_add(position.since(Position::before(first))).wrapping_add(drops)
+    pub(crate) fn frame_id_after(&self, position: Position, drops: Drops) -> u64 {
+        self.identity.first_frame_id.wrapping_add(self.published(position)).wrapping_add(drops.total())
+    }
+
+    /// The drops before a frame, which was published at `position`.
+    pub(crate) fn drops_before(&self, position: Position, frame: &Frame) -> Drops {
+        let offered = frame.entry.frame_id.wrapping_sub(self.identity.first_frame_id);
+        let drops = offered.wrapping_sub(self.published(position.minus(1)));
+        Drops { dropped: drops.wrapping_sub(frame.unwanted), unwanted: frame.unwanted }
     }
 
     /// The writer's private state.
@@ -188,20 +222,23 @@ impl Shared {
     ///
     /// The slot is claimed, and the caller holds the claim.
     #[inline]
-    pub(crate) unsafe fn set_frame(&self, slot: usize, position: Position, frame_id: u64, entry: &FrameEntry) {
-        let Slot { tag, entry: cell } = &self.slots[slot];
+    pub(crate) unsafe fn set_frame(
+        &self,
+        slot: usize,
+        position: Position,
+        frame_id: u64,
+        unwanted: u64,
+        entry: &FrameEntry,
+    ) {
+        let Slot { tag, frame } = &self.slots[slot];
         // Ordering: Relaxed, published with the entry by `Word::publish`.
         tag.position.store(position.to_bits(), Ordering::Relaxed);
         tag.monotonic_ns.set(entry.monotonic_ns);
-        cell.with_mut(|cell| {
+        frame.with_mut(|frame| {
             // SAFETY: exclusive by the caller's word.
-            let it = unsafe { &mut *cell };
-            // Field by field, straight into the slot: a whole entry put together aside would be copied twice.
-            let FrameEntry { raw_pts, monotonic_ns, time_base, geometry, bytes, .. } = *entry;
-            let FrameEntry { flags, color_range, color_matrix, reserved, .. } = *entry;
-            (it.frame_id, it.raw_pts, it.monotonic_ns, it.time_base) = (frame_id, raw_pts, monotonic_ns, time_base);
-            (it.geometry, it.bytes, it.flags) = (geometry, bytes, flags);
-            (it.color_range, it.color_matrix, it.reserved) = (color_range, color_matrix, reserved);
+            let frame = unsafe { &mut *frame };
+            frame.unwanted = unwanted;
+            frame.entry.set(frame_id, entry);
         });
     }
 
@@ -213,22 +250,22 @@ impl Shared {
     #[inline]
     #[expect(clippy::mut_from_ref, reason = "the claim is what makes it exclusive")]
     pub(crate) unsafe fn pixels_mut(&self, slot: usize) -> &mut [u8] {
-        self.slots[slot].entry.with_mut(|_| ());
+        self.slots[slot].frame.with_mut(|_| ());
         // SAFETY: `pixels_at` is within the memory, which lives as long as `self`; exclusive by the caller's word.
         unsafe { slice::from_raw_parts_mut(self.pixels_at(slot), self.spec.frame_bytes()) }
     }
 
-    /// The position and the entry of a slot.
+    /// The position and the frame of a slot.
     ///
     /// # Safety
     ///
     /// The slot is leased until the result is gone.
     #[inline]
-    pub(crate) unsafe fn frame(&self, slot: usize) -> (Position, &FrameEntry) {
+    pub(crate) unsafe fn frame(&self, slot: usize) -> (Position, &Frame) {
         // SAFETY: no writer while the lease is out, by the caller's word.
-        let entry = self.slots[slot].entry.with(|at| unsafe { &*at });
+        let frame = self.slots[slot].frame.with(|at| unsafe { &*at });
         // Ordering: Relaxed, since `Word::lease` has ordered it after the writer's store, and the next store waits for the lease.
-        (Position::from_bits(self.slots[slot].tag.position.load(Ordering::Relaxed)), entry)
+        (Position::from_bits(self.slots[slot].tag.position.load(Ordering::Relaxed)), frame)
     }
 
     /// The pixels of a slot.
@@ -238,7 +275,7 @@ impl Shared {
     /// The slot is leased until the result is gone.
     #[inline]
     pub(crate) unsafe fn pixels(&self, slot: usize) -> &[u8] {
-        self.slots[slot].entry.with(|_| ());
+        self.slots[slot].frame.with(|_| ());
         // SAFETY: `pixels_at` is within the memory, which lives as long as `self`; no writer by the caller's word.
         unsafe { slice::from_raw_parts(self.pixels_at(slot), self.spec.frame_bytes()) }
     }
@@ -255,7 +292,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         // The last handle or lease is gone. Touching each frame lets a model see that every reader is ordered before.
         for slot in &mut self.slots {
-            slot.entry.with_mut(|_| ());
+            slot.frame.with_mut(|_| ());
         }
     }
 }
@@ -272,34 +309,38 @@ const _: () = assert!(spec::LINE >= align_of::<u64>());
 /// The writer's books.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    drops: AtomicU64,
-    by_cause: [Counter; DropCause::ALL.len()],
+    dropped: AtomicU64,
+    unwanted: AtomicU64,
+    by_cause: [Counter; CAUSES],
 }
 
 impl Ledger {
     fn new() -> Self {
-        Self { drops: AtomicU64::new(0), by_cause: Default::default() }
+        Self { dropped: AtomicU64::new(0), unwanted: AtomicU64::new(0), by_cause: Default::default() }
     }
 
     /// Writer: `n` more frames were dropped.
     #[inline]
     pub(crate) fn count_drops(&self, cause: DropCause, n: u64) {
         self.by_cause[cause as usize].add(n);
+        let count = if cause == DropCause::Unwanted { &self.unwanted } else { &self.dropped };
         // Ordering: Relaxed, the writer's own last store.
-        let drops = self.drops.load(Ordering::Relaxed).wrapping_add(n);
-        // Ordering: Release pairs with the Acquire of `drops`: who sees this count sees the head that it follows.
-        self.drops.store(drops, Ordering::Release);
+        let drops = count.load(Ordering::Relaxed).wrapping_add(n);
+        // Ordering: Release pairs with the Acquire of `drops`: who sees this count sees the head and the other count that it
+        // follows.
+        count.store(drops, Ordering::Release);
     }
 
     /// Frames dropped so far.
-    fn drops(&self) -> u64 {
-        // Ordering: Acquire pairs with the Release of `count_drops`.
-        self.drops.load(Ordering::Acquire)
+    fn drops(&self) -> Drops {
+        // Ordering: Acquire pairs with the Release of `count_drops`, for both.
+        let dropped = self.dropped.load(Ordering::Acquire);
+        Drops { dropped, unwanted: self.unwanted.load(Ordering::Acquire) }
     }
 
-    pub(crate) fn dropped(&self) -> Dropped {
+    pub(crate) fn by_cause(&self) -> Dropped {
         let mut dropped = Dropped::default();
-        for cause in DropCause::ALL {
+        for &cause in DropCause::ALL {
             dropped.add(cause, self.by_cause[cause as usize].get());
         }
         dropped

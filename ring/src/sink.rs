@@ -17,14 +17,15 @@ use crate::{Claim, DropCause, Writer};
 ///     if sink.is_off() {
 ///         return None;
 ///     }
-///     if !sink.has_readers() {
-///         sink.skip(DropCause::NoReader);
+///     if let Err(cause) = sink.demand(now_ns) {
+///         sink.skip(cause);
 ///         return None;
 ///     }
 ///     let mut claim = sink.claim(pixels.len()).ok()?;
 ///     claim.pixels_mut()[..pixels.len()].copy_from_slice(pixels);
 ///     Some(claim.publish(&FrameEntry { bytes: pixels.len() as u32, ..FrameEntry::default() }))
 /// }
+/// # fn now_ns() -> u64 { 1 }
 /// # use vas_ring::{HeapMemory, Identity, Ring, RingSpec};
 /// # let spec = RingSpec::new(1, 1, 1, 64)?;
 /// # let (ring, mut writer) = Ring::new(spec, Identity::default(), HeapMemory::for_spec(&spec))?;
@@ -43,18 +44,25 @@ pub trait FrameSink {
         CopyMode::Auto
     }
 
-    /// Whether anyone wants frames now.
-    fn has_readers(&self) -> bool;
+    /// Whether the frame that is offered now is to be copied.
+    ///
+    /// `now` gives `CLOCK_MONOTONIC` in nanoseconds. It is called only where the decision needs the time, and gives the same
+    /// time however often it is called for one frame.
+    ///
+    /// # Errors
+    ///
+    /// The cause under which the frame is to be counted: the caller passes it on to [`skip`](Self::skip).
+    fn demand(&mut self, now: impl FnMut() -> u64) -> Result<(), DropCause>;
 
-    /// Counts a frame that is not going to be published. Returns its id.
-    fn skip(&mut self, cause: DropCause) -> u64;
+    /// Counts a frame that is not going to be published.
+    fn skip(&mut self, cause: DropCause);
 
     /// Claims a slot for a frame of `frame_bytes` bytes.
     ///
     /// # Errors
     ///
-    /// The reason why there is none, and the frame's id: it has been counted as [`skip`](Self::skip) does.
-    fn claim(&mut self, frame_bytes: usize) -> Result<Claim<'_>, (DropCause, u64)>;
+    /// The cause under which the frame has been counted, as [`skip`](Self::skip) does.
+    fn claim(&mut self, frame_bytes: usize) -> Result<Claim<'_>, DropCause>;
 }
 
 impl FrameSink for Writer {
@@ -64,23 +72,23 @@ impl FrameSink for Writer {
     }
 
     #[inline]
-    fn has_readers(&self) -> bool {
-        Self::has_readers(self)
+    fn demand(&mut self, _: impl FnMut() -> u64) -> Result<(), DropCause> {
+        if self.has_readers() { Ok(()) } else { Err(DropCause::NoReader) }
     }
 
     #[inline]
-    fn skip(&mut self, cause: DropCause) -> u64 {
-        Self::skip(self, cause)
+    fn skip(&mut self, cause: DropCause) {
+        Self::skip(self, cause);
     }
 
     #[inline]
-    fn claim(&mut self, frame_bytes: usize) -> Result<Claim<'_>, (DropCause, u64)> {
+    fn claim(&mut self, frame_bytes: usize) -> Result<Claim<'_>, DropCause> {
         if frame_bytes > self.slot_bytes() {
-            return Err((DropCause::TooLarge, Self::skip(self, DropCause::TooLarge)));
+            Self::skip(self, DropCause::TooLarge);
+            return Err(DropCause::TooLarge);
         }
-        let id = self.next_frame_id();
         // A refusal has been counted by the claim.
-        Self::claim(self).map_err(|_| (DropCause::Refused, id))
+        Self::claim(self).map_err(|_| DropCause::Refused)
     }
 }
 

@@ -2,60 +2,60 @@
 
 use core::fmt;
 
-/// Why a frame that was offered to the writer was not published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(usize)]
-#[non_exhaustive]
-pub enum DropCause {
-    /// No reader was subscribed, so nothing was copied.
-    NoReader,
-    /// It needs more bytes than a slot has.
-    TooLarge,
-    /// It waits for a ring of another size.
-    Resizing,
-    /// Its pixels are not in memory that a processor may read.
-    Hardware,
-    /// Its format has no byte-addressed planes, or is unknown.
-    Unsupported,
-    /// Its sizes, strides or pointers make no sense.
-    Malformed,
-    /// A claim for it was dropped without being published.
-    Abandoned,
-    /// Every slot was leased. The proof says that this does not happen.
-    Refused,
-    /// It went to no ring of this camera: export was suspended.
-    Suspended,
-}
+use crate::sync::Counter;
 
-impl DropCause {
-    /// All causes, in the order of their numbers.
-    pub const ALL: [Self; 9] = [
-        Self::NoReader,
-        Self::TooLarge,
-        Self::Resizing,
-        Self::Hardware,
-        Self::Unsupported,
-        Self::Malformed,
-        Self::Abandoned,
-        Self::Refused,
-        Self::Suspended,
-    ];
-
-    /// A name of one or two words.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::NoReader => "no reader",
-            Self::TooLarge => "too large",
-            Self::Resizing => "resizing",
-            Self::Hardware => "hardware",
-            Self::Unsupported => "unsupported",
-            Self::Malformed => "malformed",
-            Self::Abandoned => "abandoned",
-            Self::Refused => "refused",
-            Self::Suspended => "suspended",
+/// Declares the causes in one place: the enum, its list and its names.
+macro_rules! drop_causes {
+    ($($(#[doc = $doc:literal])* $cause:ident = $name:literal,)*) => {
+        /// Why a frame that was offered to the writer was not published.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(usize)]
+        #[non_exhaustive]
+        pub enum DropCause {
+            $($(#[doc = $doc])* $cause,)*
         }
-    }
+
+        impl DropCause {
+            /// All causes, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$cause,)*];
+
+            /// A name of one or two words.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$cause => $name,)*
+                }
+            }
+        }
+    };
 }
+
+drop_causes! {
+    /// No reader was subscribed, so nothing was copied.
+    NoReader = "no reader",
+    /// It needs more bytes than a slot has.
+    TooLarge = "too large",
+    /// It waits for a ring of another size.
+    Resizing = "resizing",
+    /// Its pixels are not in memory that a processor may read.
+    Hardware = "hardware",
+    /// Its format has no byte-addressed planes, or is unknown.
+    Unsupported = "unsupported",
+    /// Its sizes, strides or pointers make no sense.
+    Malformed = "malformed",
+    /// A claim for it was dropped without being published.
+    Abandoned = "abandoned",
+    /// Every slot was leased. The proof says that this does not happen.
+    Refused = "refused",
+    /// It went to no ring of this camera: export was suspended.
+    Suspended = "suspended",
+    /// It was offered before the camera's ring was there.
+    Starting = "starting",
+    /// Readers are subscribed, and none of them wanted this frame. That is what they asked for, and no loss.
+    Unwanted = "not wanted",
+}
+
+/// How many causes there are: what a table of counts has places for.
+pub(crate) const CAUSES: usize = DropCause::ALL.len();
 
 impl fmt::Display for DropCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,7 +66,7 @@ impl fmt::Display for DropCause {
 /// Frames that were offered and not published, by cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dropped {
-    counts: [u64; DropCause::ALL.len()],
+    counts: [u64; CAUSES],
 }
 
 impl Dropped {
@@ -86,10 +86,15 @@ impl Dropped {
         self.counts.iter().fold(0, |total, n| total.wrapping_add(*n))
     }
 
+    /// Frames that readers may have wanted: all but those under [`DropCause::Unwanted`]. Wraps, as frame ids do.
+    pub fn lost(&self) -> u64 {
+        self.total().wrapping_sub(self.get(DropCause::Unwanted))
+    }
+
     /// Each cause with its count.
     pub fn iter(&self) -> impl Iterator<Item = (DropCause, u64)> + use<> {
         let counts = self.counts;
-        DropCause::ALL.into_iter().map(move |cause| (cause, counts[cause as usize]))
+        DropCause::ALL.iter().map(move |&cause| (cause, counts[cause as usize]))
     }
 }
 
@@ -127,37 +132,72 @@ impl RingStats {
     }
 }
 
-/// Frames that a reader did not get, by cause.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Missed {
+/// Declares what a reader may miss in one place: the counts, their sums, and the counters that onlookers read.
+macro_rules! missed {
+    ($($(#[doc = $doc:literal])* $cause:ident,)*) => {
+        /// Frames that a reader did not get, by cause. Sums wrap, as frame ids do.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Missed {
+            $($(#[doc = $doc])* pub $cause: u64,)*
+        }
+
+        impl Missed {
+            /// Frames missed for any cause: with those delivered, all that were offered.
+            pub fn total(&self) -> u64 {
+                0u64$(.wrapping_add(self.$cause))*
+            }
+        }
+
+        impl core::ops::AddAssign for Missed {
+            fn add_assign(&mut self, other: Self) {
+                $(self.$cause = self.$cause.wrapping_add(other.$cause);)*
+            }
+        }
+
+        /// A [`Missed`] that is written by one reader and read by any number of onlookers.
+        #[derive(Debug, Default)]
+        pub(crate) struct MissedCounters {
+            $($cause: Counter,)*
+        }
+
+        impl MissedCounters {
+            pub(crate) fn get(&self) -> Missed {
+                Missed { $($cause: self.$cause.get(),)* }
+            }
+
+            pub(crate) fn reset(&self) {
+                $(self.$cause.set(0);)*
+            }
+
+            pub(crate) fn add(&self, missed: &Missed) {
+                $(self.$cause.add(missed.$cause);)*
+            }
+        }
+    };
+}
+
+missed! {
     /// Published, and gone before the reader asked.
-    pub overwritten: u64,
+    overwritten,
     /// Published and still readable, but passed over for a newer one.
-    pub skipped: u64,
+    skipped,
     /// Published while the reader was refused for want of budget.
-    pub refused: u64,
-    /// Offered, and never published.
-    pub dropped: u64,
+    refused,
+    /// Offered and never published, for a cause other than [`DropCause::Unwanted`].
+    dropped,
+    /// Offered and not published because no reader wanted it: [`DropCause::Unwanted`].
+    unwanted,
 }
 
 impl Missed {
-    /// Frames missed for any cause.
-    pub fn total(&self) -> u64 {
-        self.published() + self.dropped
-    }
-
     /// Frames missed although they were published.
     pub fn published(&self) -> u64 {
-        self.overwritten + self.skipped + self.refused
+        self.overwritten.wrapping_add(self.skipped).wrapping_add(self.refused)
     }
-}
 
-impl core::ops::AddAssign for Missed {
-    fn add_assign(&mut self, other: Self) {
-        self.overwritten += other.overwritten;
-        self.skipped += other.skipped;
-        self.refused += other.refused;
-        self.dropped += other.dropped;
+    /// Frames that the reader may have wanted: all but [`unwanted`](Self::unwanted).
+    pub fn lost(&self) -> u64 {
+        self.total().wrapping_sub(self.unwanted)
     }
 }
 
@@ -194,7 +234,7 @@ mod tests {
 
     #[test]
     fn causes_are_numbered_in_order() {
-        for (n, cause) in DropCause::ALL.into_iter().enumerate() {
+        for (n, &cause) in DropCause::ALL.iter().enumerate() {
             assert_eq!(cause as usize, n);
         }
     }

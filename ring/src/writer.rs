@@ -17,6 +17,8 @@ use crate::{DropCause, FrameEntry};
 pub(crate) struct Desk {
     head: HeadWord,
     next_frame_id: u64,
+    /// Frames dropped as unwanted, which each frame carries.
+    unwanted: u64,
     /// How many of the newest K there are by now.
     readable: usize,
     front: Front,
@@ -66,6 +68,7 @@ impl Desk {
         Self {
             head,
             next_frame_id,
+            unwanted: 0,
             readable: 0,
             front: Front::EMPTY,
             held: VecDeque::with_capacity(spec.slots()),
@@ -204,25 +207,29 @@ impl Writer {
         }
     }
 
-    /// Counts a frame that was offered and is not going to be published. It takes an id all the same. Returns the id.
+    /// Counts a frame that was offered and is not going to be published. It takes an id all the same.
     #[inline]
-    pub fn skip(&mut self, cause: DropCause) -> u64 {
+    pub fn skip(&mut self, cause: DropCause) {
+        self.skip_many(cause, 1);
+    }
+
+    #[inline]
+    fn skip_many(&mut self, cause: DropCause, n: u64) {
         let (desk, shared) = self.desk();
-        let id = desk.next_frame_id;
-        desk.next_frame_id = id.wrapping_add(1);
-        shared.ledger.count_drops(cause, 1);
-        id
+        desk.next_frame_id = desk.next_frame_id.wrapping_add(n);
+        if cause == DropCause::Unwanted {
+            desk.unwanted = desk.unwanted.wrapping_add(n);
+        }
+        shared.ledger.count_drops(cause, n);
     }
 
     /// Goes on counting at `frame_id`, for frames that were offered to this camera elsewhere; they are counted here
     /// as dropped for `cause`. Does nothing when the next id is that or later.
     pub fn resume_at(&mut self, frame_id: u64, cause: DropCause) {
-        let (desk, shared) = self.desk();
-        let ahead = frame_id.wrapping_sub(desk.next_frame_id);
+        let ahead = frame_id.wrapping_sub(self.next_frame_id());
         // Ids wrap: half of the range lies ahead, the other half behind.
         if ahead != 0 && ahead <= u64::MAX / 2 {
-            desk.next_frame_id = frame_id;
-            shared.ledger.count_drops(cause, ahead);
+            self.skip_many(cause, ahead);
         }
     }
 
@@ -337,7 +344,7 @@ impl Claim<'_> {
         let frame_id = desk.next_frame_id;
         let position = desk.head.position().plus(1);
         // SAFETY: the slot is claimed until its word says otherwise, below.
-        unsafe { shared.set_frame(usize::from(slot), position, frame_id, entry) };
+        unsafe { shared.set_frame(usize::from(slot), position, frame_id, desk.unwanted, entry) };
         shared.word(usize::from(slot)).publish();
         desk.front = if desk.readable == shared.spec.depth() {
             Front::retired(shared.head.oldest(desk.head, desk.readable))

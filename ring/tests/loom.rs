@@ -9,7 +9,7 @@ mod model;
 
 use loom::thread;
 use model::{Follower, Model, assert_whole, publish, publish_after_a_forgotten_claim};
-use vas_ring::{ReadError, Reader, SubscribeError};
+use vas_ring::{DropCause, Missed, ReadError, Reader, SubscribeError};
 
 /// The shim is alive: a model that explored nothing would see one outcome.
 #[test]
@@ -355,6 +355,50 @@ fn end_counts_the_drops() {
         |stage| {
             stage.skip();
             drop(stage.writer.take());
+        },
+    );
+}
+
+/// The same where some were dropped as unwanted: each of the two counts is that of the end.
+#[test]
+fn end_counts_the_unwanted() {
+    Model::new("end counts the unwanted").check_writing(
+        |stage| {
+            stage.reader(|mut it| {
+                if it.take(Reader::latest).is_err() {
+                    assert_eq!(*it.missed(), Missed { dropped: 1, unwanted: 2, ..Missed::default() });
+                }
+                it
+            });
+        },
+        |stage| {
+            stage.skip_for(DropCause::Unwanted);
+            stage.skip();
+            stage.skip_for(DropCause::Unwanted);
+            drop(stage.writer.take());
+        },
+    );
+}
+
+/// A reader that subscribes while frames are dropped begins at one moment: each count has what came after that.
+#[test]
+fn begins_at_one_moment() {
+    Model::new("begins at one moment").check_writing(
+        |stage| {
+            let ring = stage.ring.clone();
+            stage.spare(thread::spawn(move || {
+                let mut it = Follower::new(ring.subscribe().unwrap());
+                let before = it.next_id.wrapping_sub(model::FIRST);
+                if it.take_latest().is_some() {
+                    let unwanted = u64::from(before == 0);
+                    assert_eq!(*it.missed(), Missed { dropped: 2 - unwanted - before, unwanted, ..Missed::default() });
+                }
+            }));
+        },
+        |stage| {
+            stage.skip_for(DropCause::Unwanted);
+            stage.skip();
+            stage.publish(1);
         },
     );
 }

@@ -196,7 +196,7 @@ impl Stage {
             // The clock is dear beside a small frame.
             for _ in 0..32 {
                 match dice.below(100) {
-                    0 => _ = writer.skip(DropCause::Malformed),
+                    0 => writer.skip(DropCause::Malformed),
                     1 => drop(writer.claim().expect("the writer was refused")),
                     _ => publish(&mut writer),
                 }

@@ -15,18 +15,20 @@ impl FrameSink for Switch {
         self.0.is_none()
     }
 
-    fn has_readers(&self) -> bool {
-        self.0.as_ref().is_some_and(Writer::has_readers)
+    fn demand(&mut self, now: impl FnMut() -> u64) -> Result<(), DropCause> {
+        self.0.as_mut().map_or(Err(DropCause::Suspended), |writer| writer.demand(now))
     }
 
-    fn skip(&mut self, cause: DropCause) -> u64 {
-        self.0.as_mut().map_or(0, |writer| writer.skip(cause))
+    fn skip(&mut self, cause: DropCause) {
+        if let Some(writer) = &mut self.0 {
+            writer.skip(cause);
+        }
     }
 
-    fn claim(&mut self, frame_bytes: usize) -> Result<Claim<'_>, (DropCause, u64)> {
+    fn claim(&mut self, frame_bytes: usize) -> Result<Claim<'_>, DropCause> {
         match &mut self.0 {
             Some(writer) => FrameSink::claim(writer, frame_bytes),
-            None => Err((DropCause::Suspended, 0)),
+            None => Err(DropCause::Suspended),
         }
     }
 }

@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn report(offer: Offer, reader: &mut Reader) -> Result<(), Box<dyn Error>> {
     match offer {
         Offer::Published(_) => {}
-        Offer::Dropped { cause, id } => println!("frame {id} was dropped: {cause}"),
+        Offer::Dropped(cause) => println!("a frame was dropped: {cause}"),
         Offer::Off => println!("export is off"),
     }
     if let Some(frame) = reader.latest()? {

@@ -13,7 +13,7 @@
 //! let mut tap = Tap::new(writer);
 //! match tap.offer(&frame) {
 //!     Offer::Published(id) => println!("frame {id}"),
-//!     Offer::Dropped { cause, id } => println!("not frame {id}: {cause}"),
+//!     Offer::Dropped(cause) => println!("a frame was dropped: {cause}"),
 //!     Offer::Off => {}
 //! }
 //! # Ok(()) }

@@ -18,24 +18,19 @@ use crate::{bounds, clock, picture};
 ///
 /// fn log(offer: Offer) -> Option<String> {
 ///     match offer {
-///         Offer::Published(_) | Offer::Off | Offer::Dropped { cause: DropCause::NoReader, .. } => None,
-///         Offer::Dropped { cause, id } => Some(format!("frame {id} was not exported: {cause}")),
+///         Offer::Published(_) | Offer::Off => None,
+///         Offer::Dropped(DropCause::NoReader | DropCause::Unwanted) => None,
+///         Offer::Dropped(cause) => Some(format!("a frame was not exported: {cause}")),
 ///     }
 /// }
-/// let offer = Offer::Dropped { cause: DropCause::TooLarge, id: 7 };
-/// assert_eq!(log(offer).as_deref(), Some("frame 7 was not exported: too large"));
+/// assert_eq!(log(Offer::Dropped(DropCause::TooLarge)).as_deref(), Some("a frame was not exported: too large"));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offer {
     /// It is the newest frame of the ring, with this id.
     Published(u64),
-    /// It is not, but was counted.
-    Dropped {
-        /// Why.
-        cause: DropCause,
-        /// The id that it took.
-        id: u64,
-    },
+    /// It is not, but was counted under this cause.
+    Dropped(DropCause),
     /// Export is off. The frame was neither looked at nor counted.
     Off,
 }
@@ -60,7 +55,7 @@ pub enum Offer {
 /// let mut tap = Tap::new(writer);
 ///
 /// // Nothing is copied for nobody.
-/// assert_eq!(tap.offer(&frame), Offer::Dropped { cause: DropCause::NoReader, id: 0 });
+/// assert_eq!(tap.offer(&frame), Offer::Dropped(DropCause::NoReader));
 ///
 /// let mut reader = ring.subscribe()?;
 /// assert_eq!(tap.offer(&frame), Offer::Published(1));
@@ -159,8 +154,11 @@ impl<S: FrameSink> Tap<S> {
         // SAFETY: passed on.
         let offered = catch_unwind(AssertUnwindSafe(|| match unsafe { self.try_offer(frame) } {
             Ok(id) => Offer::Published(id),
-            Err((cause, Some(id))) => Offer::Dropped { cause, id },
-            Err((cause, None)) => Offer::Dropped { cause, id: self.sink.skip(cause) },
+            Err(Refusal::Counted(cause)) => Offer::Dropped(cause),
+            Err(Refusal::Uncounted(cause)) => {
+                self.sink.skip(cause);
+                Offer::Dropped(cause)
+            }
         }));
         offered.unwrap_or_else(|panic| {
             self.broken = true;
@@ -170,28 +168,29 @@ impl<S: FrameSink> Tap<S> {
         })
     }
 
-    /// The id of the published frame, or the cause why there is none, with the id if it has been counted.
+    /// The id of the published frame, or why there is none.
     ///
     /// # Safety
     ///
     /// As [`offer_raw`](Self::offer_raw).
-    unsafe fn try_offer(&mut self, frame: *const AVFrame) -> Result<u64, (DropCause, Option<u64>)> {
-        if !self.sink.has_readers() {
-            return Err((DropCause::NoReader, None));
-        }
-        let monotonic_ns = clock::monotonic_ns();
+    unsafe fn try_offer(&mut self, frame: *const AVFrame) -> Result<u64, Refusal> {
+        // Read once at most, and not for a frame that nobody wants.
+        let mut time = None;
+        let mut now = || *time.get_or_insert_with(clock::monotonic_ns);
+        self.sink.demand(&mut now).map_err(Refusal::Uncounted)?;
+        let monotonic_ns = now();
         // SAFETY: passed on.
-        let (plan, data) = unsafe { plan(&mut self.plan, frame) }.map_err(|cause| (cause, None))?;
+        let (plan, data) = unsafe { plan(&mut self.plan, frame) }.map_err(Refusal::Uncounted)?;
         // SAFETY: `plan` has found the pointer not to be null; the rest is passed on.
         let mut entry = unsafe { picture::entry(frame, plan, self.time_base) };
         entry.monotonic_ns = monotonic_ns;
 
         let bytes = plan.bytes as usize;
-        let mut claim = self.sink.claim(bytes).map_err(|(cause, id)| (cause, Some(id)))?;
-        let (id, was_leased) = (claim.frame_id(), claim.was_leased());
+        let mut claim = self.sink.claim(bytes).map_err(Refusal::Counted)?;
+        let was_leased = claim.was_leased();
         let Some(slot) = claim.pixels_mut().get_mut(..bytes) else {
             // A sink that does not keep its word. Dropping the claim counts the frame.
-            return Err((DropCause::Abandoned, Some(id)));
+            return Err(Refusal::Counted(DropCause::Abandoned));
         };
         let kernel = Kernel::choose(self.copy, slot.as_ptr(), bytes, was_leased);
         for ((plane, source), data) in plan.copies().zip(data) {
@@ -203,6 +202,14 @@ impl<S: FrameSink> Tap<S> {
         kernel.finish();
         Ok(claim.publish(&entry))
     }
+}
+
+/// Why a frame is not published.
+enum Refusal {
+    /// The sink has counted it.
+    Counted(DropCause),
+    /// The sink is to count it.
+    Uncounted(DropCause),
 }
 
 /// The plan for a frame, and where its planes are.

@@ -79,7 +79,7 @@ fn offers(tap: &mut Tap<Writer>, reader: &mut Reader, frames: &[Video], empty: &
                 std::process::abort();
             }
         }
-        if !matches!(tap.offer(empty), Offer::Dropped { cause: DropCause::Unsupported, .. }) {
+        if !matches!(tap.offer(empty), Offer::Dropped(DropCause::Unsupported)) {
             std::process::abort();
         }
     }

@@ -308,7 +308,7 @@ fn the_others_are_refused() {
             }
             tap.offer_raw(frame.as_ptr())
         };
-        assert!(matches!(offer, Offer::Dropped { cause, .. } if cause == expected), "{}: {offer:?}", format.name());
+        assert!(matches!(offer, Offer::Dropped(cause) if cause == expected), "{}: {offer:?}", format.name());
     }
     assert!(hardware > 5 && bitstream >= 3, "only {hardware} and {bitstream} formats");
 }

@@ -78,7 +78,7 @@ fn refused_by_cause() {
         }),
     ];
     for (what, cause, spoil) in cases {
-        assert_eq!(offer(YUV420P, spoil), Offer::Dropped { cause: *cause, id: 0 }, "{what}");
+        assert_eq!(offer(YUV420P, spoil), Offer::Dropped(*cause), "{what}");
     }
 }
 
@@ -86,10 +86,9 @@ fn refused_by_cause() {
 fn no_frame_at_all() {
     let (ring, mut tap) = support::tap(64);
     let _reader = ring.subscribe().unwrap();
-    let malformed = |id| Offer::Dropped { cause: DropCause::Malformed, id };
     // SAFETY: null is allowed.
-    assert_eq!(unsafe { tap.offer_raw(ptr::null()) }, malformed(0));
-    assert_eq!(tap.offer(&ffmpeg_next::frame::Video::empty()), Offer::Dropped { cause: DropCause::Unsupported, id: 1 });
+    assert_eq!(unsafe { tap.offer_raw(ptr::null()) }, Offer::Dropped(DropCause::Malformed));
+    assert_eq!(tap.offer(&ffmpeg_next::frame::Video::empty()), Offer::Dropped(DropCause::Unsupported));
 }
 
 /// A refused frame does not spoil the ones after it, also when only its planes are wrong.
@@ -106,10 +105,10 @@ fn the_next_frame_is_judged_anew() {
         for round in 0..3 {
             assert_eq!(tap.offer_raw(raw), Offer::Published(3 * round));
             (*raw).linesize[0] = 1;
-            assert_eq!(tap.offer_raw(raw), Offer::Dropped { cause: DropCause::Malformed, id: 3 * round + 1 });
+            assert_eq!(tap.offer_raw(raw), Offer::Dropped(DropCause::Malformed));
             (*raw).linesize[0] = linesize;
             let plane = std::mem::replace(&mut (*raw).data[1], ptr::null_mut());
-            assert_eq!(tap.offer_raw(raw), Offer::Dropped { cause: DropCause::Malformed, id: 3 * round + 2 });
+            assert_eq!(tap.offer_raw(raw), Offer::Dropped(DropCause::Malformed));
             (*raw).data[1] = plane;
         }
     }
@@ -246,8 +245,7 @@ fn random_frames() {
                     };
                     assert_eq!((lease.geometry.width as usize, lease.geometry.height as usize), (width, height));
                 }
-                Offer::Dropped { cause, id: dropped } => {
-                    assert_eq!(dropped, id);
+                Offer::Dropped(cause) => {
                     let causes =
                         [DropCause::Malformed, DropCause::Unsupported, DropCause::Hardware, DropCause::TooLarge];
                     assert!(causes.contains(&cause), "frame {id}: {cause}");
@@ -284,21 +282,21 @@ impl FrameSink for Rogue {
         false
     }
 
-    fn has_readers(&self) -> bool {
-        true
+    fn demand(&mut self, _: impl FnMut() -> u64) -> Result<(), DropCause> {
+        Ok(())
     }
 
-    fn skip(&mut self, cause: DropCause) -> u64 {
+    fn skip(&mut self, cause: DropCause) {
         match self {
             Self::Panics => panic!("on purpose"),
             Self::GivesLess(writer) => writer.skip(cause),
         }
     }
 
-    fn claim(&mut self, _: usize) -> Result<Claim<'_>, (DropCause, u64)> {
+    fn claim(&mut self, _: usize) -> Result<Claim<'_>, DropCause> {
         match self {
             Self::Panics => panic!("on purpose"),
-            Self::GivesLess(writer) => writer.claim().map_err(|_| (DropCause::Refused, 0)),
+            Self::GivesLess(writer) => writer.claim().map_err(|_| DropCause::Refused),
         }
     }
 }
@@ -313,10 +311,57 @@ fn rogue_sinks() {
     let spec = RingSpec::new(1, 1, 1, 64).unwrap();
     let (ring, writer) = Ring::new(spec, Identity::default(), HeapMemory::for_spec(&spec)).unwrap();
     let mut tap = Tap::new(Rogue::GivesLess(writer));
-    for id in 0..3 {
-        assert_eq!(tap.offer(&frame), Offer::Dropped { cause: DropCause::Abandoned, id });
+    for _ in 0..3 {
+        assert_eq!(tap.offer(&frame), Offer::Dropped(DropCause::Abandoned));
     }
     assert_eq!(ring.stats().dropped.get(DropCause::Abandoned), 3);
+}
+
+/// A sink that decides by the time.
+struct Timed {
+    writer: vas_ring::Writer,
+    wanted: bool,
+    times: Vec<u64>,
+}
+
+impl FrameSink for Timed {
+    fn is_off(&self) -> bool {
+        false
+    }
+
+    fn demand(&mut self, mut now: impl FnMut() -> u64) -> Result<(), DropCause> {
+        self.times.extend([now(), now()]);
+        if self.wanted { Ok(()) } else { Err(DropCause::Unwanted) }
+    }
+
+    fn skip(&mut self, cause: DropCause) {
+        self.writer.skip(cause);
+    }
+
+    fn claim(&mut self, frame_bytes: usize) -> Result<Claim<'_>, DropCause> {
+        FrameSink::claim(&mut self.writer, frame_bytes)
+    }
+}
+
+/// The sink decides by the time that the frame carries, and what it does not want is counted and not copied.
+#[test]
+fn frames_that_nobody_wants() {
+    let frame = ffmpeg_next::frame::Video::new(ffmpeg_next::format::Pixel::GRAY8, 64, 1);
+    let spec = RingSpec::new(1, 1, 1, 64).unwrap();
+    let (ring, writer) = Ring::new(spec, Identity::default(), HeapMemory::for_spec(&spec)).unwrap();
+    let mut reader = ring.subscribe().unwrap();
+    let mut tap = Tap::new(Timed { writer, wanted: false, times: Vec::new() });
+    for _ in 0..3 {
+        assert_eq!(tap.offer(&frame), Offer::Dropped(DropCause::Unwanted));
+    }
+    tap.sink_mut().wanted = true;
+    assert_eq!(tap.offer(&frame), Offer::Published(3));
+    let lease = reader.latest().unwrap().unwrap();
+    let missed = *reader.missed();
+    assert_eq!((missed.unwanted, missed.lost(), missed.total()), (3, 0, 3));
+    let times = &tap.sink().times;
+    assert_eq!(times[6..], [lease.monotonic_ns; 2]);
+    assert!(times.chunks(2).all(|pair| pair[0] == pair[1]) && times.is_sorted());
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn published_with_its_id_and_entry() {
         (*frame).color_range = ffmpeg_next::ffi::AVColorRange::AVCOL_RANGE_MPEG;
         (*frame).colorspace = ffmpeg_next::ffi::AVColorSpace::AVCOL_SPC_BT709;
     }
-    assert_eq!(tap.offer(&frame), Offer::Dropped { cause: DropCause::NoReader, id: 0 });
+    assert_eq!(tap.offer(&frame), Offer::Dropped(DropCause::NoReader));
     let mut reader = ring.subscribe().unwrap();
     assert_eq!(tap.offer(&frame), Offer::Published(1));
 

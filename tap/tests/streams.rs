@@ -295,7 +295,7 @@ fn resolution_change() {
     decode(&path, &[], |_, frame| offers.push(tap.offer(frame)));
     for (id, offer) in (0..).zip(offers) {
         match id {
-            12..24 => assert_eq!(offer, Offer::Dropped { cause: DropCause::TooLarge, id }),
+            12..24 => assert_eq!(offer, Offer::Dropped(DropCause::TooLarge)),
             _ => assert_eq!(offer, Offer::Published(id)),
         }
     }

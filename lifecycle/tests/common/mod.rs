@@ -28,7 +28,7 @@ pub fn room_for(settings: Settings, rings: &[usize]) -> Settings {
 }
 
 /// What the tap does: offers a frame. Its id is at the start and at the end of its pixels.
-pub fn offer(writer: &mut CameraWriter, bytes: usize) -> Result<u64, (DropCause, u64)> {
+pub fn offer(writer: &mut CameraWriter, bytes: usize) -> Result<u64, DropCause> {
     let mut claim = writer.claim(bytes)?;
     let id = claim.frame_id();
     let pixels = &mut claim.pixels_mut()[..bytes];

@@ -133,7 +133,7 @@ impl Camera {
                     tally.published += 1;
                     taken
                 }
-                Offer::Dropped { cause, id } => {
+                Offer::Dropped(cause) => {
                     *tally.dropped.entry(cause.name()).or_default() += 1;
                     id
                 }

@@ -239,8 +239,14 @@ fn readers(outcome: &Outcome) -> Table {
 }
 
 fn causes(missed: &Missed) -> BTreeMap<&'static str, u64> {
-    let Missed { overwritten, skipped, refused, dropped } = *missed;
-    let causes = [("overwritten", overwritten), ("skipped", skipped), ("refused", refused), ("dropped", dropped)];
+    let Missed { overwritten, skipped, refused, dropped, unwanted } = *missed;
+    let causes = [
+        ("overwritten", overwritten),
+        ("skipped", skipped),
+        ("refused", refused),
+        ("dropped", dropped),
+        ("not wanted", unwanted),
+    ];
     causes.into_iter().filter(|&(_, n)| n != 0).collect()
 }
 

@@ -114,7 +114,11 @@ impl Stage {
     }
 
     pub(crate) fn skip(&mut self) {
-        self.writer.as_mut().unwrap().skip(DropCause::Malformed);
+        self.skip_for(DropCause::Malformed);
+    }
+
+    pub(crate) fn skip_for(&mut self, cause: DropCause) {
+        self.writer.as_mut().unwrap().skip(cause);
     }
 
     /// A reader, for `follow`.
@@ -189,7 +193,7 @@ pub(crate) fn assert_whole(lease: &Lease) {
 pub(crate) struct Follower {
     reader: Reader,
     /// The first id that it has not accounted for.
-    next_id: u64,
+    pub(crate) next_id: u64,
 }
 
 impl Follower {

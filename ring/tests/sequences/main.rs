@@ -36,7 +36,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let which = || 0..60usize;
-    let cause = || prop::sample::select(DropCause::ALL.as_slice());
+    let cause = || prop::sample::select(DropCause::ALL);
     prop_oneof![
         20 => (0..=200usize, 0..100u64).prop_map(|(bytes, monotonic_ns)| Step::Publish { bytes, monotonic_ns }),
         2 => Just(Step::Abandon),
@@ -122,7 +122,7 @@ impl Stage {
             }
             Step::Skip(cause) => {
                 let Some(writer) = &mut self.writer else { return };
-                assert_eq!(writer.skip(cause), self.oracle.next_frame_id());
+                writer.skip(cause);
                 self.oracle.drop_frames(cause, 1);
             }
             Step::Resume(cause, ahead) => {

@@ -9,7 +9,7 @@ use vas_ring::{DropCause, Dropped, FrameEntry, Missed, ReadError, ReaderStats, R
 #[derive(Clone, Copy, Debug)]
 enum Offer {
     Published(FrameEntry),
-    Dropped,
+    Dropped(DropCause),
 }
 
 impl Offer {
@@ -111,7 +111,7 @@ impl Oracle {
 
     pub(crate) fn drop_frames(&mut self, cause: DropCause, n: usize) {
         self.dropped.add(cause, n as u64);
-        self.offers.extend(std::iter::repeat_n(Offer::Dropped, n));
+        self.offers.extend(std::iter::repeat_n(Offer::Dropped(cause), n));
     }
 
     pub(crate) fn close(&mut self) {
@@ -197,8 +197,8 @@ impl Oracle {
         let it = self.place(place);
         let mut missed = Missed::default();
         for at in it.next..end {
-            let counter = if !self.offers[at].is_published() {
-                &mut missed.dropped
+            let counter = if let Offer::Dropped(cause) = self.offers[at] {
+                if cause == DropCause::Unwanted { &mut missed.unwanted } else { &mut missed.dropped }
             } else if at < it.refused {
                 &mut missed.refused
             } else if !self.is_readable(at) {

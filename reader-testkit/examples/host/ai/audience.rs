@@ -140,7 +140,13 @@ fn figures(seat: &Seat, offered: u64) -> ReaderFigures {
 }
 
 fn causes(missed: &Missed) -> Causes {
-    let Missed { overwritten, skipped, refused, dropped } = *missed;
-    let causes = [("overwritten", overwritten), ("skipped", skipped), ("refused", refused), ("dropped", dropped)];
+    let Missed { overwritten, skipped, refused, dropped, unwanted } = *missed;
+    let causes = [
+        ("overwritten", overwritten),
+        ("skipped", skipped),
+        ("refused", refused),
+        ("dropped", dropped),
+        ("not wanted", unwanted),
+    ];
     BTreeMap::from_iter(causes.into_iter().filter(|&(_, n)| n != 0))
 }
