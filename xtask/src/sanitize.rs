@@ -1,4 +1,4 @@
-//! `cargo xtask sanitize`: the tests under ThreadSanitizer, AddressSanitizer and valgrind.
+//! `cargo xtask sanitize`: the tests under ThreadSanitizer, AddressSanitizer, valgrind and Miri.
 
 use std::env;
 use std::ffi::OsString;
@@ -15,7 +15,7 @@ use crate::process::{cargo, root, shown, target_dir};
 use crate::setup;
 use crate::test::with_stress;
 
-/// Run tests under the sanitizers of the nightly compiler, and under valgrind.
+/// Run tests under the sanitizers of the nightly compiler, under valgrind, and in Miri.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Which; all of them when none is given.
@@ -34,6 +34,8 @@ enum Tool {
     Address,
     /// Valgrind's memcheck: the same, and the use of what was never written, inside FFmpeg too.
     Valgrind,
+    /// Miri, an interpreter of Rust: undefined behaviour of any kind, with the weak memory that the hardware here lacks.
+    Miri,
 }
 
 /// Tests of a package. Those that count instructions, allocations or system calls are left out: they'd count the tool's.
@@ -65,6 +67,7 @@ impl Tool {
                     targets: &["--lib", "--test=budget", "--test=cameras", "--test=settings", "--test=sizes"],
                 },
             ],
+            Self::Miri => &[Tests { package: "vas-ring", targets: &["--lib", "--test=lifetimes"] }],
         }
     }
 
@@ -73,32 +76,52 @@ impl Tool {
             Self::Thread => "thread",
             Self::Address => "address",
             Self::Valgrind => "valgrind",
+            Self::Miri => "miri",
         }
     }
 
-    /// What is missing here, and how to install it.
-    fn missing(self) -> Option<String> {
+    /// Components of the nightly compiler that it takes. All of them have std built anew, from its sources.
+    const fn components(self) -> &'static [&'static str] {
         match self {
-            // Installed like any other package, if need be.
-            Self::Valgrind => setup::ensure(&[Group::Tools]).err().map(|error| format!("{error:#}")),
-            Self::Thread | Self::Address => match sysroot() {
-                None => Some(
-                    "the sanitizers are the nightly compiler's, and rustup has none: \
-                     rustup toolchain install nightly --component rust-src"
-                        .into(),
-                ),
-                Some(sysroot) if !Path::new(&sysroot).join("lib/rustlib/src/rust/library").is_dir() => Some(
-                    "std has to be built with the sanitizer too, and its sources are missing: \
-                     rustup component add rust-src --toolchain nightly"
-                        .into(),
-                ),
-                Some(_) => None,
-            },
+            Self::Valgrind => &[],
+            Self::Thread | Self::Address => &["rust-src"],
+            Self::Miri => &["rust-src", "miri"],
+        }
+    }
+
+    /// Installs what is missing here. What is still missing then, and how to install it.
+    fn missing(self) -> Option<String> {
+        if self == Self::Valgrind {
+            return setup::ensure(&[Group::Tools]).err().map(|error| format!("{error:#}"));
+        }
+        let components = self.components();
+        let Some(sysroot) = sysroot() else {
+            let install = format!("rustup toolchain install nightly --component {}", components.join(","));
+            return Some(format!("it is the nightly compiler's, and rustup has none: {install}"));
+        };
+        let lacks = || components.iter().copied().filter(|name| !has_component(&sysroot, name)).collect::<Vec<_>>();
+        let lacking = lacks();
+        if lacking.is_empty() {
+            return None;
+        }
+        let mut add = Command::new("rustup");
+        add.args(["component", "add", "--toolchain", "nightly"]).args(&lacking);
+        // Where this fails for want of a network or of the right to write there, the line below says what to do.
+        _ = add.status();
+        let lacking = lacks().join(" and ");
+        (!lacking.is_empty()).then(|| format!("the nightly compiler here has no {lacking}: {}", shown(&add)))
+    }
+
+    /// What to repeat the tests with.
+    const fn seeds(self) -> &'static [u32] {
+        match self {
+            Self::Miri => &SEEDS,
+            _ => &[0],
         }
     }
 
     /// The command up to its tests. The user's own flags for the compiler would not be all that it is told.
-    fn cargo_test(self) -> Result<Command> {
+    fn cargo_test(self, seed: u32) -> Result<Command> {
         let mut command = match self {
             Self::Valgrind => {
                 let mut command = cargo();
@@ -107,6 +130,17 @@ impl Tool {
                 command.arg("test").env_remove("CARGO_ENCODED_RUSTFLAGS").env("RUSTFLAGS", "");
                 command.env(runner_variable(&host()?), [VALGRIND, &[&suppressions]].concat().join(" "));
                 command
+            }
+            Self::Miri => {
+                let mut command = Command::new("rustup");
+                command.args(["run", "nightly", "cargo", "miri", "test"]);
+                command
+                    .env_remove("CARGO_ENCODED_RUSTFLAGS")
+                    .env("RUSTFLAGS", "")
+                    .env("MIRIFLAGS", format!("{MIRI} -Zmiri-seed={seed}"));
+                command.current_dir(root()).args(["--no-fail-fast", "--target-dir"]).arg(target_dir(self.name()));
+                // It interprets: optimised code is the same to it, but has fewer assertions.
+                return Ok(command);
             }
             Self::Thread | Self::Address => {
                 let mut command = Command::new("rustup");
@@ -124,6 +158,10 @@ impl Tool {
 
 /// Leaks that are meant, with the reason of each, for AddressSanitizer and for valgrind.
 const LEAKS: [&str; 2] = ["xtask/sanitize/leaks.txt", "xtask/sanitize/leaks.supp"];
+/// Tests sleep and look at the clock, and some leak leases on purpose.
+const MIRI: &str = "-Zmiri-disable-isolation -Zmiri-ignore-leaks";
+/// What Miri draws the course of threads from, and the value that a load returns of those that it may.
+const SEEDS: [u32; 2] = [0, 1];
 /// Fails the program for what memcheck finds, leaks included that nothing points to any more.
 const VALGRIND: &[&str] = &[
     "valgrind",
@@ -148,8 +186,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn check(tool: Tool) -> Result<()> {
-    for Tests { package, targets } in tool.tests() {
-        let mut command = tool.cargo_test()?;
+    for (Tests { package, targets }, &seed) in
+        tool.tests().iter().flat_map(|tests| tool.seeds().iter().map(move |seed| (tests, seed)))
+    {
+        let mut command = tool.cargo_test(seed)?;
         with_stress(&mut command).args(["--package", package]).args(*targets).args(["--", "--test-threads=1"]);
         let start = Instant::now();
         let (success, tally) = watch("Testing", &mut command)?;
@@ -167,6 +207,15 @@ fn sysroot() -> Option<String> {
     rustc.args(["run", "nightly", "rustc", "--print", "sysroot"]);
     let output = rustc.output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
+}
+
+/// Whether a toolchain has a component.
+fn has_component(sysroot: &str, name: &str) -> bool {
+    let rustlib = Path::new(sysroot).join("lib/rustlib");
+    match name {
+        "rust-src" => rustlib.join("src/rust/library").is_dir(),
+        _ => Path::new(sysroot).join("bin").join(name).is_file(),
+    }
 }
 
 /// What programs that run here are compiled for.
