@@ -64,6 +64,49 @@ impl Picture {
                     }
                 }
             }
+            Layout::Gbr => {
+                let planes = [samples(2, width, height)?, samples(0, width, height)?, samples(1, width, height)?];
+                let matrix = Matrix::full(format.bits);
+                for (y, pixels) in picture.rows_mut().enumerate() {
+                    let [red, green, blue] = &planes;
+                    let rows = [red.row(y)?, green.row(y)?, blue.row(y)?];
+                    for (x, pixel) in pixels.chunks_exact_mut(3).enumerate() {
+                        pixel.copy_from_slice(&rows.each_ref().map(|row| matrix.gray_to_rgb(row.at(x))[0]));
+                    }
+                }
+            }
+            Layout::Palette => {
+                let (indices, palette) = (samples(0, width, height)?, samples(1, PALETTE, 1)?.bytes(0)?);
+                let palette: Vec<_> = palette.chunks_exact(4).map(argb).collect();
+                for (y, pixels) in picture.rows_mut().enumerate() {
+                    for (pixel, &index) in pixels.chunks_exact_mut(3).zip(indices.bytes(y)?) {
+                        pixel.copy_from_slice(&palette[usize::from(index)]);
+                    }
+                }
+            }
+            Layout::GrayFloat => {
+                // Samples of 4 bytes, of which a plane's row is known to have as many as there are pixels.
+                let luma = samples(0, width, height)?;
+                for (y, pixels) in picture.rows_mut().enumerate() {
+                    let luma = luma.bytes(y)?.chunks_exact(4).filter_map(|bytes| bytes.try_into().ok());
+                    for (pixel, luma) in pixels.chunks_exact_mut(3).zip(luma.map(f32::from_le_bytes)) {
+                        // What is no number is black.
+                        pixel.fill((luma.clamp(0.0, 1.0) * 255.0).round() as u8);
+                    }
+                }
+            }
+            Layout::Packed { luma, cb, cr } => {
+                let matrix = Matrix::yuv(entry).ok_or(SnapshotError::Matrix(entry.color_matrix))?;
+                let packed = samples(0, 4 * width.div_ceil(2), height)?;
+                for (y, pixels) in picture.rows_mut().enumerate() {
+                    for (pixels, pair) in pixels.chunks_mut(6).zip(packed.bytes(y)?.chunks_exact(4)) {
+                        let at = |at: usize| i64::from(pair[at]);
+                        for (pixel, luma) in pixels.chunks_exact_mut(3).zip(luma) {
+                            pixel.copy_from_slice(&matrix.yuv_to_rgb(at(luma), at(cb), at(cr)));
+                        }
+                    }
+                }
+            }
             Layout::Yuv { chroma } => {
                 let matrix = Matrix::yuv(entry).ok_or(SnapshotError::Matrix(entry.color_matrix))?;
                 let (across, down) = format.chroma_shift();
@@ -168,12 +211,29 @@ impl fmt::Debug for Picture {
     }
 }
 
+/// Bytes of a palette: 256 colours in native-endian ARGB.
+const PALETTE: usize = 1024;
+
+/// Red, green and blue of a colour of a palette.
+fn argb(bytes: &[u8]) -> [u8; 3] {
+    let color = bytes.try_into().map_or(0, u32::from_ne_bytes);
+    [16, 8, 0].map(|shift| (color >> shift) as u8)
+}
+
 /// How a format lays its samples out, of those that are understood here.
 enum Layout {
     /// One plane, `step` bytes per pixel, red, green and blue at these.
     Rgb { step: usize, order: [usize; 3] },
+    /// A plane each of green, blue and red.
+    Gbr,
+    /// A plane of indices, and the colours that they stand for.
+    Palette,
     /// One plane of luma.
     Gray,
+    /// The same, from 0.0 to 1.0.
+    GrayFloat,
+    /// Four bytes for two pixels, which share their chroma.
+    Packed { luma: [usize; 2], cb: usize, cr: usize },
     /// A plane of luma, and chroma.
     Yuv { chroma: Chroma },
 }
@@ -193,9 +253,15 @@ impl Layout {
             "bgr24" => rgb(3, [2, 1, 0]),
             "rgba" | "rgb0" => rgb(4, [0, 1, 2]),
             "bgra" | "bgr0" => rgb(4, [2, 1, 0]),
+            "pal8" => Some(Self::Palette),
+            "grayf32le" => Some(Self::GrayFloat),
+            "uyvy422" => Some(Self::Packed { luma: [1, 3], cb: 0, cr: 2 }),
+            "yuyv422" => Some(Self::Packed { luma: [0, 2], cb: 1, cr: 3 }),
+            "yvyu422" => Some(Self::Packed { luma: [0, 2], cb: 3, cr: 1 }),
             "nv12" | "nv16" | "nv24" => Some(Self::Yuv { chroma: Chroma::Pairs { cb: 0, cr: 1 } }),
             "nv21" | "nv42" => Some(Self::Yuv { chroma: Chroma::Pairs { cb: 1, cr: 0 } }),
             name if format.bits > 16 || format.has(PixelFormat::FLOAT) || name.ends_with("be") => None,
+            name if name.starts_with("gbrp") || name.starts_with("gbrap") => Some(Self::Gbr),
             "gray" => Some(Self::Gray),
             name if name.starts_with("gray") && name.ends_with("le") => Some(Self::Gray),
             name if name.starts_with("yuv") && format.has(PixelFormat::PLANAR) && format.planes >= 3 => {
@@ -282,8 +348,9 @@ impl fmt::Display for SnapshotError {
         match self {
             Self::Format(format) => write!(
                 f,
-                "no picture of pixel format '{format}': understood are planar yuv and gray of 8 bits, or up to 16 \
-                 in little-endian order, nv12 and its kin, and rgb24, bgr24, rgba, bgra"
+                "no picture of pixel format '{format}': understood are planar yuv, gbr and gray of 8 bits, or up to 16 \
+                 in little-endian order, nv12 and its kin, uyvy422, yuyv422, yvyu422, pal8, grayf32le, and rgb24, bgr24, \
+                 rgba, bgra"
             ),
             Self::Matrix(number) => write!(
                 f,

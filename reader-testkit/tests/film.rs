@@ -15,6 +15,7 @@ mod pixels;
 mod stop;
 mod support;
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -27,14 +28,14 @@ use vas_tap::{Offer, Tap};
 
 use input::{Input, Next, Playback, Source};
 use stop::Stop;
-use support::clip;
+use support::{clip, film};
 
 const CLIPS: [(&str, u64, (u32, u32)); 2] =
     [("bigbuckbunny.mp4", 132, (1280, 720)), ("sintel-captions.ts", 240, (400, 170))];
 
-fn open(name: &str) -> Source {
+fn open(film: &Path) -> Source {
     let playback = Playback { fast: true, passes: None, once: false, timeout: Duration::from_secs(10) };
-    Source::open(&Input::file(&clip(name)), playback, &Stop::default()).expect("the clip opens")
+    Source::open(&Input::file(film), playback, &Stop::default()).expect("the clip opens")
 }
 
 /// CRC-32 of a borrowed frame's samples, in the order of `rawvideo`.
@@ -47,8 +48,8 @@ fn checksum(frame: &Lease) -> u32 {
 }
 
 /// Plays a clip `passes` times and calls `each` with what became of each frame and the CRC-32 of its samples.
-fn play(name: &str, export: &FrameExport, passes: u32, mut each: impl FnMut(Offer, u32)) {
-    let mut source = open(name);
+fn play(film: &Path, export: &FrameExport, passes: u32, mut each: impl FnMut(Offer, u32)) {
+    let mut source = open(film);
     let stream = vas_tap::stream_spec_of(source.decoder()).expect("a known format");
     let writer = export.start_camera("film".parse().expect("short"), stream).expect("it fits");
     let mut tap = Tap::new(writer).with_time_base(source.time_base());
@@ -75,7 +76,7 @@ fn every_frame_reaches_a_reader_as_it_was_decoded() {
         let mut readers = None;
         let (mut order, mut loss) = (Order::default(), Loss::default());
         let (mut offered, mut last_pts) = (0, i64::MIN);
-        play(name, &export, 2, |offer, sum| {
+        play(&clip(name), &export, 2, |offer, sum| {
             // The camera runs from before its first frame, which nobody reads.
             let Some((every, slow, leaking)) = &mut readers else {
                 assert_eq!(offer, Offer::Dropped(DropCause::NoReader));
@@ -126,13 +127,13 @@ fn every_frame_reaches_a_reader_as_it_was_decoded() {
 
 /// The picture of a frame, by FFmpeg's own program: exact, and with chroma repeated. What it does by default is up to 3
 /// darker, and smooths chroma.
-fn picture_by_ffmpeg(name: &str, number: u64, matrix: &str) -> Picture {
+fn picture_by_ffmpeg(film: &Path, number: u64, matrix: &str) -> Picture {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("frame.png");
     let exact = "neighbor+full_chroma_inp+full_chroma_int+accurate_rnd";
     let filter = format!("select=eq(n\\,{number}),scale=in_color_matrix={matrix}:flags={exact},format=rgb24");
     let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args(["-v", "error", "-i"]).arg(clip(name)).args(["-vf", &filter, "-frames:v", "1"]).arg(&path);
+    ffmpeg.args(["-v", "error", "-i"]).arg(film).args(["-vf", &filter, "-frames:v", "1"]).arg(&path);
     assert!(ffmpeg.status().expect("ffmpeg runs").success());
     Picture::read_png(&path).expect("a picture")
 }
@@ -142,23 +143,12 @@ fn a_borrowed_frame_looks_as_ffmpeg_shows_it() {
     // The clips do not state their matrix: high definition is BT.709, below BT.601.
     for ((name, _, _), matrix, other) in [(CLIPS[0], "bt709", "bt601"), (CLIPS[1], "bt601", "bt709")] {
         let number = 100;
-        let export = FrameExport::new(Settings::default());
-        let mut reader = None;
-        let mut picture = None;
-        play(name, &export, 1, |offer, _| {
-            let reader =
-                reader.get_or_insert_with(|| export.subscribe(&"film".parse().expect("short")).expect("a place"));
-            if offer == Offer::Published(number) {
-                let frame = reader.latest().expect("open").expect("a frame");
-                picture = Some(Picture::of(&frame).expect("a known format"));
-            }
-        });
-        let picture = picture.expect("there are as many frames");
-        let shown = picture_by_ffmpeg(name, number, matrix);
+        let picture = picture(&clip(name), number);
+        let shown = picture_by_ffmpeg(&clip(name), number, matrix);
         let difference = |shown: &Picture| picture.difference(shown).expect("of the same size");
         assert!(difference(&shown) < 0.1, "{name}: {}", difference(&shown));
         // What is a small difference: another frame, the picture upside down, or in another matrix is further off.
-        let earlier = picture_by_ffmpeg(name, number - 20, matrix);
+        let earlier = picture_by_ffmpeg(&clip(name), number - 20, matrix);
         assert!(difference(&earlier) > 4.0, "{name}: {}", difference(&earlier));
         let rows = shown.rgb().chunks_exact(3 * shown.width()).rev();
         let mut flipped = shown.clone();
@@ -166,8 +156,39 @@ fn a_borrowed_frame_looks_as_ffmpeg_shows_it() {
         assert!(difference(&flipped) > 4.0, "{name}: {}", difference(&flipped));
         // Sintel's snow has no colours that a matrix could change.
         if name.starts_with("big") {
-            let wrong = difference(&picture_by_ffmpeg(name, number, other));
+            let wrong = difference(&picture_by_ffmpeg(&clip(name), number, other));
             assert!(wrong > 1.0, "{name}: {wrong}");
         }
     }
+}
+
+/// The picture of a film's frame, as a reader borrows it.
+fn picture(film: &Path, number: u64) -> Picture {
+    let export = FrameExport::new(Settings::default());
+    let (mut reader, mut picture) = (None, None);
+    // Nobody reads the first frame. That of a film which has no other comes again.
+    play(film, &export, 2, |offer, _| {
+        let subscribe = || export.subscribe(&"film".parse().expect("short")).expect("a place");
+        let reader = reader.get_or_insert_with(subscribe);
+        if offer == Offer::Published(number) {
+            let frame = reader.latest().expect("open").expect("a frame");
+            picture = Some(Picture::of(&frame).expect("a known format"));
+        }
+    });
+    picture.expect("there are as many frames")
+}
+
+#[test]
+fn formats_are_drawn_as_ffmpeg_shows_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (format, close) in [("uyvy422", 0.7), ("yuyv422", 0.7), ("gbrp", 0.0), ("gbrp10le", 0.5), ("pal8", 0.0)] {
+        let name = format!("{format}.nut");
+        let film = film(folder.path(), &name, "rate=25:duration=0.4", &["-pix_fmt", format, "-c:v", "rawvideo"]);
+        let difference = |number| picture(&film, 5).difference(&picture_by_ffmpeg(&film, number, "bt601"));
+        let (same, earlier) = (difference(5).expect("of the same size"), difference(1).expect("of the same size"));
+        assert!(same <= close && earlier > 1.0, "{format}: {same}, and {earlier} to another frame");
+    }
+    let still = film(folder.path(), "still.pfm", "rate=25", &["-frames:v", "1", "-pix_fmt", "grayf32le"]);
+    let same = picture(&still, 1).difference(&picture_by_ffmpeg(&still, 0, "bt601:in_range=full"));
+    assert!(same.expect("of the same size") < 0.5, "grayf32le: {same:?}");
 }

@@ -35,6 +35,11 @@ impl Matrix {
         Self::new((0.0, 0.0), entry.geometry.pixel_format.bits, full)
     }
 
+    /// For samples of so many bits that fill their range.
+    pub(super) fn full(bits: u8) -> Self {
+        Self::new((0.0, 0.0), bits, true)
+    }
+
     fn new((red, blue): (f64, f64), bits: u8, full: bool) -> Self {
         let green = 1.0 - red - blue;
         let most = f64::from((1_u32 << bits) - 1);

@@ -164,10 +164,10 @@ fn gray_is_full_range_unless_it_says_otherwise() {
 #[test]
 fn what_is_not_understood_is_an_error() {
     let refused = |format, planes: &[&[&[u8]]], entry| Picture::of(&frame(format, 1, 1, planes, 0, entry)).unwrap_err();
-    let pal8 = PixelFormat::new("pal8", 0, 2, 8, (0, 0), RGB | PixelFormat::PALETTE);
-    let error = refused(pal8, &[&[&[0]], &[&[0; 16]]], FrameEntry::default());
-    assert_eq!(error, SnapshotError::Format(pal8));
-    assert!(error.to_string().contains("'pal8'"));
+    let packed = PixelFormat::new("rgb565le", 0, 1, 5, (0, 0), RGB);
+    let error = refused(packed, &[&[&[0, 0]]], FrameEntry::default());
+    assert_eq!(error, SnapshotError::Format(packed));
+    assert!(error.to_string().contains("'rgb565le'"));
     let big = PixelFormat::new("yuv420p10be", 0, 3, 10, (1, 1), PLANAR | PixelFormat::BIG_ENDIAN);
     assert_eq!(refused(big, &[&[&[0, 0][..]][..]; 3], limited(1)), SnapshotError::Format(big));
     let format = yuv("yuv444p", 8, (0, 0));
