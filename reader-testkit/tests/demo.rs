@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 
 use serde_json::Value;
-use support::{clip, ended, host, interrupt, run, text};
+use support::{clip, ended, film, host, interrupt, run, text};
 use vas_reader_testkit::snapshot::Picture;
 
 fn demo(out: &Path, args: &[&str]) -> Command {
@@ -128,4 +128,52 @@ fn branches_get_the_same_with_and_without_export() {
     });
     assert_eq!(accounts[0], accounts[1]);
     assert_eq!([0, 1].map(|n| accounts[0][n][0]["frames"].as_u64()), [Some(2 * 132), Some(2 * 240)]);
+}
+
+/// The cameras of a demo of two seconds, and what it printed.
+fn played(films: &[&Path]) -> (Value, String) {
+    let out = tempfile::tempdir().expect("a folder");
+    let output = run(demo(out.path(), &["--seconds", "2"]).args(films));
+    let printed = succeeded(&output);
+    assert!(printed.contains("the numbers add up"), "{printed}");
+    (summary(out.path())["cameras"].clone(), printed)
+}
+
+#[test]
+fn formats_that_are_not_drawn_are_named_and_no_fault() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let film =
+        |name, format| film(folder.path(), name, "rate=25:duration=0.5", &["-pix_fmt", format, "-c:v", "rawvideo"]);
+    let (drawn, undrawn) = (film("drawn.nut", "uyvy422"), film("undrawn.nut", "rgb565le"));
+    let (_, printed) = played(&[&drawn, &undrawn]);
+    assert!(printed.contains("contact sheet: /"), "{printed}");
+    let lines: Vec<_> = printed.lines().filter(|line| line.contains("pixel format")).collect();
+    let [line] = lines[..] else { panic!("once and no more: {printed}") };
+    assert!(line.starts_with("not on the contact sheet: undrawn: no picture of pixel format 'rgb565le'"), "{line}");
+    let (_, printed) = played(&[&undrawn]);
+    assert!(printed.contains("contact sheet: none\nnot on the contact sheet: undrawn: "), "{printed}");
+}
+
+/// Files whose times start anew in their midst, which have no times, or which have seconds between their frames.
+#[test]
+fn every_file_plays_at_its_own_pace() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let short = "rate=25:duration=0.4";
+    let part = film(folder.path(), "part.ts", short, &["-c:v", "libx264", "-bf", "0"]);
+    let (anew, part) = (folder.path().join("anew.ts"), std::fs::read(part).expect("made"));
+    std::fs::write(&anew, part.repeat(12)).expect("written");
+    let raw = film(folder.path(), "raw.h264", short, &["-c:v", "libx264"]);
+    let single = film(folder.path(), "single.pfm", short, &["-frames:v", "1", "-pix_fmt", "grayf32le"]);
+    let seldom = film(folder.path(), "seldom.mp4", "rate=0.5:duration=20", &["-c:v", "libx264"]);
+    let films = [(&anew, 25.0), (&raw, 25.0), (&single, 25.0), (&seldom, 0.5)];
+    let out = tempfile::tempdir().expect("a folder");
+    succeeded(&run(demo(out.path(), &["--seconds", "2"]).args(films.map(|(film, _)| film))));
+    let figures = summary(out.path());
+    let seconds = figures["seconds"].as_f64().expect("how long it played");
+    for (n, (film, rate)) in films.into_iter().enumerate() {
+        let decoded = figures["cameras"][n]["decoded"].as_u64().expect("a count");
+        // What the decoder holds back comes at the end at once. A busy machine may be late, but never early.
+        let most = (rate * seconds) as u64 + 6;
+        assert!((1..=most).contains(&decoded), "{}: {decoded} frames in {seconds:.2} s", film.display());
+    }
 }

@@ -60,6 +60,10 @@ mod absent {
             Vec::new()
         }
 
+        pub(crate) fn undrawn(&self) -> Vec<String> {
+            Vec::new()
+        }
+
         pub(crate) fn contact_sheet(&self, _: &Path) -> Result<Option<PathBuf>, Box<dyn Error>> {
             Ok(None)
         }

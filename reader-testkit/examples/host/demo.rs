@@ -65,9 +65,14 @@ pub(crate) fn run(args: &Args, exported: bool) -> Result<ExitCode, Box<dyn Error
     let json = folder.join("summary.json");
     serde_json::to_writer_pretty(File::create(&json)?, &figures)?;
     println!("figures: {}", json.display());
+    let undrawn = audience.undrawn();
     match sheet {
         Some(path) => println!("contact sheet: {}", path.display()),
+        None if !undrawn.is_empty() => println!("contact sheet: none"),
         None => println!("contact sheet: none, since no reader had a frame"),
+    }
+    for camera in undrawn {
+        println!("not on the contact sheet: {camera}");
     }
     Ok(verdict(&figures))
 }

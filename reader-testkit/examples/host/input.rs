@@ -21,6 +21,9 @@ use crate::clock::Moment;
 use crate::pace::Pace;
 use crate::stop::Stop;
 
+/// Seconds per frame of a file that does not say.
+const FRAME_TIME: f64 = 0.04;
+
 /// What the user named: a file, or an `rtsp://` URL.
 #[derive(Clone, Debug)]
 pub(crate) struct Input {
@@ -101,7 +104,11 @@ pub(crate) struct Source {
     decoder: decoder::Video,
     stream: usize,
     time_base: Rational,
+    /// Seconds per frame, where packets do not say how long they last.
+    frame_time: f64,
     pace: Option<Pace>,
+    /// By how much the last packet was taken up too late; none without a pace.
+    late: Option<Duration>,
     watch: Watch,
     stop: Stop,
     /// What is added to times, since a file that is played again goes on where it ended.
@@ -111,6 +118,8 @@ pub(crate) struct Source {
     packet_at: Moment,
     draining: bool,
     frames_of_pass: u64,
+    /// Whether there was a frame, in this pass or before.
+    begun: bool,
     damaged: u64,
 }
 
@@ -127,25 +136,20 @@ impl Source {
     pub(crate) fn open(input: &Input, playback: Playback, stop: &Stop) -> Result<Self, InputError> {
         let watch = Watch::new(playback.timeout);
         let open = || {
-            let url = input.url()?;
-            let mut options = Dictionary::new();
-            if input.is_live() {
-                options.set("rtsp_transport", "tcp");
-            }
-            watch.restart();
-            let demuxer = format::input_with_interrupt_and_dictionary(&url, watch.interrupt(stop), options)
-                .map_err(|error| Reason::of(error, Reason::Open, &watch, stop))?;
+            let demuxer = demuxer(input, &watch, stop)?;
             let stream = demuxer.streams().best(media::Type::Video);
             // The cover of a piece of music is a stream of video to FFmpeg.
             let stream = stream.filter(|stream| !stream.disposition().contains(Disposition::ATTACHED_PIC));
             let stream = stream.ok_or(Reason::NoVideo)?;
             let (index, time_base) = (stream.index(), stream.time_base());
+            let frame_time = [stream.avg_frame_rate(), stream.rate()].map(|rate| f64::from(rate.invert()));
+            let frame_time = frame_time.into_iter().find(|time| time.is_normal()).unwrap_or(FRAME_TIME);
             let mut decoder = codec::Context::from_parameters(stream.parameters()).map_err(Reason::Decoder)?.decoder();
             decoder.set_packet_time_base(time_base);
             let decoder = decoder.video().map_err(Reason::Decoder)?;
-            Ok((demuxer, decoder, index, time_base))
+            Ok((demuxer, decoder, index, time_base, frame_time))
         };
-        let (demuxer, decoder, stream, time_base) = open().map_err(|reason| input.error(reason))?;
+        let (demuxer, decoder, stream, time_base, frame_time) = open().map_err(|reason| input.error(reason))?;
         let paced = !input.is_live() && !playback.fast;
         Ok(Self {
             input: input.clone(),
@@ -153,7 +157,9 @@ impl Source {
             decoder,
             stream,
             time_base,
+            frame_time,
             pace: paced.then(Pace::default),
+            late: None,
             watch,
             stop: stop.clone(),
             offset: 0,
@@ -161,6 +167,7 @@ impl Source {
             packet_at: Moment::now(),
             draining: false,
             frames_of_pass: 0,
+            begun: false,
             damaged: 0,
         })
     }
@@ -197,6 +204,11 @@ impl Source {
         self.packet_at
     }
 
+    /// By how much the last packet was taken up later than it was due; none where packets come when they come.
+    pub(crate) fn late(&self) -> Option<Duration> {
+        self.late
+    }
+
     /// Packets that could not be decoded so far.
     pub(crate) fn damaged(&self) -> u64 {
         self.damaged
@@ -208,6 +220,7 @@ impl Source {
             match self.decoder.receive_frame(frame) {
                 Ok(()) => {
                     self.frames_of_pass += 1;
+                    self.begun = true;
                     return Ok(Next::Frame);
                 }
                 Err(_) if self.draining && self.frames_of_pass == 0 => return Err(self.input.error(Reason::NoFrames)),
@@ -253,12 +266,13 @@ impl Source {
             }
             self.shift(&mut packet);
             // Until there is a picture nobody watches, and a broken file is found out sooner.
-            if self.frames_of_pass == 0 {
-                return Ok(Some(packet));
-            }
-            let seconds = packet.dts().or(packet.pts()).map(|time| time as f64 * f64::from(self.time_base()));
-            if let Some((pace, seconds)) = self.pace.as_mut().zip(seconds) {
-                pace.wait_for(seconds, &self.stop);
+            if self.begun
+                && let Some(pace) = &mut self.pace
+            {
+                let seconds = |time: i64| time as f64 * f64::from(self.time_base);
+                let duration = Some(packet.duration()).filter(|&duration| duration > 0);
+                let duration = duration.map_or(self.frame_time, seconds);
+                self.late = Some(pace.wait_for(packet.dts().map(seconds), duration, &self.stop));
             }
             return Ok(Some(packet));
         }
@@ -282,12 +296,28 @@ impl Source {
             self.offset = last.saturating_sub(first);
         }
         self.watch.restart();
-        self.demuxer.seek(0, ..).map_err(|error| self.input.error(Reason::Read(error)))?;
+        // What has no index cannot seek.
+        if self.demuxer.seek(0, ..).is_err() {
+            let reopened = demuxer(&self.input, &self.watch, &self.stop);
+            self.demuxer = reopened.map_err(|reason| self.input.error(reason))?;
+        }
         self.decoder.flush();
         self.draining = false;
         self.frames_of_pass = 0;
         Ok(())
     }
+}
+
+/// Opens what the input names.
+fn demuxer(input: &Input, watch: &Watch, stop: &Stop) -> Result<context::Input, Reason> {
+    let url = input.url()?;
+    let mut options = Dictionary::new();
+    if input.is_live() {
+        options.set("rtsp_transport", "tcp");
+    }
+    watch.restart();
+    format::input_with_interrupt_and_dictionary(&url, watch.interrupt(stop), options)
+        .map_err(|error| Reason::of(error, Reason::Open, watch, stop))
 }
 
 /// Ends a call of FFmpeg that takes too long.

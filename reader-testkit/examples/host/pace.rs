@@ -4,40 +4,48 @@ use std::time::{Duration, Instant};
 
 use crate::stop::Stop;
 
-/// A stream that is further off than this, either way, starts anew: its clock was set, or the machine slept.
-const SLACK: Duration = Duration::from_secs(1);
+/// A stream that is later than this goes on from now: the machine slept, or cannot keep up.
+const LATE: Duration = Duration::from_secs(1);
+/// Times that step on by more than this were set anew, as those that step back were.
+const LONGEST: f64 = 10.0;
 
-/// Holds packets back until they are due.
+/// Holds packets back until they are due: as long after the one before as their times are apart, or, where times start
+/// anew or there are none, as long as the one before lasts.
 #[derive(Default)]
 pub(crate) struct Pace {
-    /// A moment, and the stream's time at it in seconds.
-    origin: Option<(Instant, f64)>,
+    last: Option<Last>,
+}
+
+/// The packet before.
+#[derive(Clone, Copy)]
+struct Last {
+    due: Instant,
+    /// In seconds, as the next one.
+    time: Option<f64>,
+    duration: f64,
 }
 
 impl Pace {
-    /// Waits until the stream's time is `seconds`. Returns early when the host ends.
-    pub(crate) fn wait_for(&mut self, seconds: f64, stop: &Stop) {
+    /// Waits until the packet is due whose time is `time` and which lasts for `duration`, in seconds. Returns early when
+    /// the host ends, and by how much the packet was late when it was asked for.
+    pub(crate) fn wait_for(&mut self, time: Option<f64>, duration: f64, stop: &Stop) -> Duration {
         let now = Instant::now();
-        if let Some(due) = self.due(seconds, now)
-            && due > now
-        {
+        let due = self.due(time, duration, now);
+        if due > now {
             stop.wait_until(due);
         }
+        now.saturating_duration_since(due)
     }
 
-    /// When the stream's time `seconds` is due; none when the stream starts with it, anew or at all.
-    fn due(&mut self, seconds: f64, now: Instant) -> Option<Instant> {
-        if let Some((start, at_start)) = self.origin {
-            let due = Duration::try_from_secs_f64(seconds - at_start).ok().and_then(|passed| start.checked_add(passed));
-            if let Some(due) = due {
-                let off = due.saturating_duration_since(now).max(now.saturating_duration_since(due));
-                if off <= SLACK {
-                    return Some(due);
-                }
-            }
-        }
-        self.origin = Some((now, seconds));
-        None
+    fn due(&mut self, time: Option<f64>, duration: f64, now: Instant) -> Instant {
+        let due = self.last.map_or(now, |last| {
+            let step = time.zip(last.time).map(|(this, last)| this - last);
+            let step = step.filter(|step| (0.0..=LONGEST).contains(step)).unwrap_or(last.duration);
+            let due = Duration::try_from_secs_f64(step).ok().and_then(|step| last.due.checked_add(step));
+            due.filter(|due| now.saturating_duration_since(*due) <= LATE).unwrap_or(now)
+        });
+        self.last = Some(Last { due, time, duration });
+        due
     }
 }
 
@@ -45,23 +53,30 @@ impl Pace {
 mod tests {
     use super::*;
 
+    fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
     #[test]
     fn packets_are_due_by_their_time() {
         let now = Instant::now();
         let mut pace = Pace::default();
-        assert_eq!(pace.due(10.0, now), None);
-        assert_eq!(pace.due(10.5, now), Some(now + Duration::from_millis(500)));
-        let late = now + Duration::from_millis(900);
-        assert_eq!(pace.due(10.25, late), Some(now + Duration::from_millis(250)), "a late stream catches up");
+        assert_eq!(pace.due(Some(10.0), 0.04, now), now);
+        assert_eq!(pace.due(Some(10.5), 0.04, now), now + ms(500));
+        let late = now + ms(900);
+        assert_eq!(pace.due(Some(10.75), 0.04, late), now + ms(750), "a late stream catches up");
+        assert_eq!(pace.due(Some(14.75), 0.04, late), now + ms(4750), "seconds between two frames are waited for");
+        let asleep = now + ms(6000);
+        assert_eq!(pace.due(Some(14.875), 0.04, asleep), asleep, "and one that is too late goes on from now");
     }
 
     #[test]
-    fn a_clock_that_was_set_starts_anew() {
-        let now = Instant::now();
-        for set in [0.0, 9.0, 12.5, 1e18, f64::NAN] {
+    fn times_that_start_anew_go_on_at_the_same_pace() {
+        for set in [Some(0.0), Some(9.5), Some(9.99), Some(21.5), Some(1e18), Some(f64::NAN), None] {
+            let now = Instant::now();
             let mut pace = Pace::default();
-            pace.due(10.0, now);
-            assert_eq!(pace.due(set, now), None, "{set}");
+            pace.due(Some(10.0), 0.0625, now);
+            assert_eq!(pace.due(set, 0.0625, now), now + Duration::from_micros(62_500), "{set:?}");
         }
     }
 }

@@ -20,6 +20,18 @@ pub(crate) fn clip(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clips").join(name)
 }
 
+/// A film of FFmpeg's moving test picture in `folder`, 320x180 at 25 frames a second unless `source` says otherwise, made with
+/// these options.
+pub(crate) fn film(folder: &Path, name: &str, source: &str, options: &[&str]) -> PathBuf {
+    let path = folder.join(name);
+    let source = format!("testsrc2=size=320x180:{source}");
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", &source]).args(options).arg(&path);
+    let output = run(&mut ffmpeg);
+    assert!(output.status.success(), "{name}: {}", text(&output).1);
+    path
+}
+
 /// The example `host`, built with frame export, in an environment without settings.
 pub(crate) fn host() -> Command {
     example("host", &["src", "examples/host"])

@@ -89,11 +89,20 @@ impl Audience {
         let mut wrong = Vec::new();
         for (thread, seat) in self.threads.drain(..).zip(&self.seats) {
             if thread.join().is_err() {
-                wrong.push(format!("{}, {}: the reader panicked", seat.camera, seat.kind.name()));
+                wrong.push(format!("{}, {} reader: it panicked", seat.camera, seat.kind.name()));
             }
-            wrong.append(&mut seat.notes().wrong);
+            let about = |fault: String| format!("{}, {} reader: {fault}", seat.camera, seat.kind.name());
+            wrong.extend(seat.notes().wrong.drain(..).map(about));
         }
         wrong
+    }
+
+    /// Why there are no pictures of some cameras' frames, a line for each camera.
+    pub(crate) fn undrawn(&self) -> Vec<String> {
+        let undrawn = |seat: &Arc<Seat>| Some(format!("{}: {}", seat.camera, seat.notes().undrawn.as_ref()?));
+        let mut undrawn: Vec<_> = self.seats.iter().filter_map(undrawn).collect();
+        undrawn.dedup();
+        undrawn
     }
 
     /// Makes a contact sheet of the readers' pictures in `folder`; none when there are no pictures.

@@ -81,6 +81,8 @@ pub(super) struct Notes {
     pub(super) generations: u64,
     pub(super) panics: u64,
     pub(super) shots: Vec<Shot>,
+    /// Why there is no picture of a frame, the first time.
+    pub(super) undrawn: Option<String>,
     pub(super) wrong: Vec<String>,
 }
 
@@ -136,10 +138,11 @@ impl Notes {
     }
 
     fn complain(&mut self, result: Result<(), impl ToString>) {
-        if let Err(error) = result
-            && self.wrong.len() < MOST_WRONG
-        {
-            self.wrong.push(error.to_string());
+        if let Err(error) = result {
+            let error = error.to_string();
+            if self.wrong.len() < MOST_WRONG && !self.wrong.contains(&error) {
+                self.wrong.push(error);
+            }
         }
     }
 
@@ -239,15 +242,17 @@ impl Seat {
     /// Looks at a borrowed frame: takes a picture when it is time for one.
     fn look(&self, frame: &Lease, passed: Duration) {
         let Some(shot_every) = self.shot_every else { return };
-        let taken = self.notes().shots.len();
-        if taken < sheet::COLUMNS && passed >= shot_every * taken as u32 {
+        let notes = self.notes();
+        let (taken, undrawn) = (notes.shots.len(), notes.undrawn.is_some());
+        drop(notes);
+        if !undrawn && taken < sheet::COLUMNS && passed >= shot_every * taken as u32 {
             let picture = Picture::of(frame).map(|picture| sheet::thumbnail(&picture));
             let seconds =
                 frame.pts().map(|pts| pts as f64 * f64::from(frame.time_base.num) / f64::from(frame.time_base.den));
             let mut notes = self.notes();
             match picture {
                 Ok(picture) => notes.shots.push(Shot { picture, frame_id: frame.frame_id, seconds }),
-                Err(error) => notes.complain(Err(error)),
+                Err(error) => notes.undrawn = Some(error.to_string()),
             }
         }
     }
