@@ -98,7 +98,7 @@ impl Drop for Lease {
 impl Lease {
     /// The reader had gone: what it left to its leases is settled by them.
     #[cold]
-    fn settle(&self) {
+    fn settle(&mut self) {
         let place = usize::from(self.place);
         let (orphans, seats) = (&self.shared().place(place).orphans, &*self.shared().seats);
         if give_back(orphans, seats, place, 1) {

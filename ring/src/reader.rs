@@ -210,22 +210,14 @@ impl Reader {
     /// For a caller that has just taken `place`.
     pub(crate) fn seated(shared: Arc<Shared>, place: usize) -> Self {
         let (head, drops) = shared.head_and_drops();
-        let reader = Self { shared, place, head, missed: Missed::default(), ended: true };
-        let (state, shared) = reader.state();
+        // SAFETY: the place is the caller's, and the reader that it becomes is not there yet.
+        let state = unsafe { shared.place_state(place) };
         state.drops = drops;
         state.refused_to = None;
         state.out.len = 0;
         let first = shared.frame_id_after(head.position(), drops);
         shared.place(place).record.reset(first, head.position(), shared.newest_ns());
-        reader
-    }
-
-    #[inline]
-    #[expect(clippy::mut_from_ref, reason = "called once per `&mut self` method, and once before the reader is out")]
-    fn state(&self) -> (&mut Place, &Shared) {
-        // SAFETY: a `Reader` is made only where the place was taken, and gives it back when dropped; each caller has
-        // the reader to itself and calls this once.
-        (unsafe { self.shared.place_state(self.place) }, &self.shared)
+        Self { shared, place, head, missed: Missed::default(), ended: true }
     }
 
     /// Borrows the newest frame, if there is one that this reader has not had. Frames between the last one and this
@@ -363,7 +355,9 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         let place = self.place;
-        let (state, shared) = self.state();
+        let shared = &*self.shared;
+        // SAFETY: the place is this reader's until it is given back below, and `&mut self` makes this the only use.
+        let state = unsafe { shared.place_state(place) };
         let orphans = &shared.place(place).orphans;
         let out = state.out.len;
         if out == 0 {

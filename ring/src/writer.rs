@@ -187,7 +187,10 @@ impl Writer {
             return self.claim();
         }
         match desk.claim(shared) {
-            Some((slot, was_leased)) => Ok(Claim { writer: self, slot, was_leased }),
+            Some((slot, was_leased)) => {
+                let frame_id = desk.next_frame_id;
+                Ok(Claim { writer: self, frame_id, slot, was_leased })
+            }
             None => {
                 self.skip(DropCause::Refused);
                 Err(ClaimError::Refused)
@@ -304,6 +307,7 @@ pub(crate) fn reopen(writer: &mut Writer) {
 #[must_use = "dropping a claim abandons the frame"]
 pub struct Claim<'w> {
     writer: &'w mut Writer,
+    frame_id: u64,
     slot: u16,
     was_leased: bool,
 }
@@ -326,8 +330,7 @@ impl Claim<'_> {
 
     /// The id that the frame gets.
     pub fn frame_id(&self) -> u64 {
-        // SAFETY: a claim borrows the writer mutably, and the result does not outlive the statement.
-        unsafe { self.writer.shared.desk() }.next_frame_id
+        self.frame_id
     }
 
     /// Makes the frame the newest. Returns its id.
@@ -339,9 +342,8 @@ impl Claim<'_> {
     pub fn publish(self, entry: &FrameEntry) -> u64 {
         // Nothing below unwinds, and nothing is left to abandon.
         let mut claim = ManuallyDrop::new(self);
-        let slot = claim.slot;
+        let (slot, frame_id) = (claim.slot, claim.frame_id);
         let (desk, shared) = claim.writer.desk();
-        let frame_id = desk.next_frame_id;
         let position = desk.head.position().plus(1);
         // SAFETY: the slot is claimed until its word says otherwise, below.
         unsafe { shared.set_frame(usize::from(slot), position, frame_id, desk.unwanted, entry) };
