@@ -88,21 +88,28 @@ impl HeadWord {
     }
 }
 
+/// Entries of the list for `depth` frames: one is to spare, so that the entry which the writer fills before it moves the
+/// head is none of those that the head tells of. A power of two, so that they follow each other where positions wrap. One
+/// frame takes no list, since the head's word has its slot.
+const fn entries(depth: usize) -> usize {
+    if depth == 1 { 1 } else { (depth + 1).next_power_of_two() }
+}
+
 /// The head's word, and the slots of the newest frames by the low bits of their positions: on one cache line for
-/// depths up to 16, written by the writer alone.
+/// depths up to 15, written by the writer alone.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Head {
     word: AtomicU64,
     mask: usize,
-    slots: [AtomicU16; MAX_DEPTH],
+    slots: [AtomicU16; entries(MAX_DEPTH)],
 }
 
 impl Head {
     pub(crate) fn new(spec: &RingSpec, start: HeadWord) -> Self {
         Self {
             word: AtomicU64::new(start.0),
-            mask: spec.depth().next_power_of_two() - 1,
+            mask: entries(spec.depth()) - 1,
             slots: core::array::from_fn(|_| AtomicU16::new(0)),
         }
     }

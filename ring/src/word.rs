@@ -106,8 +106,9 @@ impl Word {
     #[inline]
     pub(crate) fn claim(&self) -> Claimed {
         // Ordering: Acquire pairs with the Release of `release` and `back_out`, so that what a reader read it has read
-        // before the slot is overwritten, and with that of `lease` for where its ticket was before (cases 1 and 2).
-        Claimed { before: self.0.fetch_add(WRITING, Ordering::Acquire) }
+        // before the slot is overwritten, and with that of `lease` for where its ticket was before (cases 1 and 2). Release
+        // pairs with the Acquire of `lease` where that fails: who finds the slot shut finds a newer head next.
+        Claimed { before: self.0.fetch_add(WRITING, Ordering::AcqRel) }
     }
 
     /// Writer: looks whether the leases that kept `claim` from owning the slot are back; then it owns it.
@@ -137,9 +138,9 @@ impl Word {
             let after = before | lease_bit(place) | LEASED;
             // Ordering: Acquire pairs with the Release of `publish`. Release pairs with the Acquire of `claim` and
             // `claim_again`: who sees this bit sees the slots without it where the ticket was before, and a lease made on the
-            // strength of a list entry comes after the claim that the entry tells of (case 4). Relaxed on failure, where
-            // nothing is read.
-            match self.0.compare_exchange(before, after, Ordering::AcqRel, Ordering::Relaxed) {
+            // strength of a list entry comes after the claim that the entry tells of (case 4). Acquire on failure pairs with the
+            // Release of `claim`: the head that is loaded next is newer than the one that led here.
+            match self.0.compare_exchange(before, after, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
                     // Case 4. A look may still find what was there before, when the list of slots was ahead of the word.
                     debug_assert_eq!(before & (orphan_bit(place) | lease_bit(place)), 0);
