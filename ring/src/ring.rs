@@ -85,11 +85,8 @@ impl Ring {
     pub fn subscribe(&self) -> Result<Reader, SubscribeError> {
         let shared = &self.shared;
         match shared.seats.take_reader(shared.spec.readers()) {
-            Some(place) => Ok(Reader::seated(shared.clone(), place)),
-            None => {
-                let (readers, leaving) = shared.seats.count();
-                Err(SubscribeError::Full { places: shared.spec.readers(), readers, leaving })
-            }
+            Ok(place) => Ok(Reader::seated(shared.clone(), place)),
+            Err((readers, leaving)) => Err(SubscribeError::Full { places: shared.spec.readers(), readers, leaving }),
         }
     }
 

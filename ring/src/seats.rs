@@ -4,6 +4,7 @@ use crate::spec::MAX_READERS;
 use crate::sync::{AtomicU64, Ordering};
 
 const WRITER: u64 = 1 << 63;
+const LEAVING_SHIFT: usize = 32;
 const READERS: u64 = (1 << MAX_READERS) - 1;
 
 const fn reader_bit(place: usize) -> u64 {
@@ -12,7 +13,12 @@ const fn reader_bit(place: usize) -> u64 {
 
 /// The reader of the place is gone, and some of its leases are not.
 const fn leaving_bit(place: usize) -> u64 {
-    1 << (place + 32)
+    1 << (place + LEAVING_SHIFT)
+}
+
+/// Subscribed readers, and places that wait for leases.
+fn count(word: u64) -> (usize, usize) {
+    ((word & READERS).count_ones() as usize, (word >> LEAVING_SHIFT & READERS).count_ones() as usize)
 }
 
 /// The word. Taking and leaving cost the writer nothing but the one line that it looks at to see whether anyone reads.
@@ -37,26 +43,26 @@ impl Seats {
         self.0.fetch_and(!WRITER, Ordering::Release);
     }
 
-    /// Takes a free place among the first `readers`.
-    pub(crate) fn take_reader(&self, readers: usize) -> Option<usize> {
-        // A place seen as taken may be freed meanwhile; then the ring was full a moment ago, which is a fair answer. One
-        // seen as free may be taken meanwhile; then the read-modify-write tells, and the search goes on upwards, so that it
-        // ends after as many steps as there are places.
-        (0..readers).find(|&place| {
-            let (mine, leaving) = (reader_bit(place), leaving_bit(place));
-            // Ordering: Relaxed, a hint; the read-modify-write below decides.
-            if self.0.load(Ordering::Relaxed) & (mine | leaving) != 0 {
-                return false;
+    /// Takes a free place among the first `readers`. When all were taken at one moment, says by how many readers and by how
+    /// many that left with leases out.
+    ///
+    /// Starts over when another came or went meanwhile, so one of them always comes through.
+    pub(crate) fn take_reader(&self, readers: usize) -> Result<usize, (usize, usize)> {
+        // Ordering: Relaxed, a hint; the read-modify-write below decides. Who is told that all places are taken reads
+        // nothing through that.
+        let mut before = self.0.load(Ordering::Relaxed);
+        loop {
+            let place = (before | before >> LEAVING_SHIFT).trailing_ones() as usize;
+            if place >= readers {
+                return Err(count(before));
             }
             // Ordering: Acquire pairs with the Release of `leave_reader` and `settle`: the place's state is as its former
-            // reader left it, and that reader's last lease bit is gone from every slot word.
-            let before = self.0.fetch_or(mine, Ordering::Acquire);
-            if before & mine == 0 && before & leaving != 0 {
-                // Ordering: Relaxed, nothing of the place was touched.
-                self.0.fetch_and(!mine, Ordering::Relaxed);
+            // reader left it, and that reader's last lease bit is gone from every slot word. Relaxed on failure, as above.
+            match self.0.compare_exchange(before, before | reader_bit(place), Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return Ok(place),
+                Err(now) => before = now,
             }
-            before & (mine | leaving) == 0
-        })
+        }
     }
 
     /// Leaves a place none of whose leases is out.
@@ -87,8 +93,7 @@ impl Seats {
     /// Subscribed readers, and places that wait for leases.
     pub(crate) fn count(&self) -> (usize, usize) {
         // Ordering: Relaxed, for statistics.
-        let word = self.0.load(Ordering::Relaxed);
-        ((word & READERS).count_ones() as usize, (word >> 32 & READERS).count_ones() as usize)
+        count(self.0.load(Ordering::Relaxed))
     }
 
     /// The subscribed places.

@@ -14,6 +14,9 @@ const BYTES: usize = 64;
 /// Ids start here, so that every model crosses the wrap of ids and positions.
 pub(crate) const FIRST: u64 = u64::MAX - 1;
 
+/// How often a read starts over: `TRIES` of `reader.rs`.
+pub(crate) const TRIES: usize = 2;
+
 /// What one model explores, and how far.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Model {
@@ -97,6 +100,8 @@ impl Model {
 pub(crate) struct Stage {
     pub(crate) ring: Ring,
     pub(crate) writer: Option<Writer>,
+    /// Frames published by `publish`. No atomic of the model's: a count goes up together with the head.
+    pub(crate) published: Arc<AtomicUsize>,
     followers: Vec<JoinHandle<Follower>>,
     others: Vec<JoinHandle<()>>,
 }
@@ -106,11 +111,14 @@ impl Stage {
         let spec = RingSpec::new(model.depth, model.readers, model.budget, BYTES).unwrap();
         let identity = Identity { first_frame_id: FIRST, ..Identity::default() };
         let (ring, writer) = Ring::new(spec, identity, HeapMemory::for_spec(&spec)).unwrap();
-        Self { ring, writer: Some(writer), followers: Vec::new(), others: Vec::new() }
+        Self { ring, writer: Some(writer), published: Arc::default(), followers: Vec::new(), others: Vec::new() }
     }
 
     pub(crate) fn publish(&mut self, n: usize) {
-        (0..n).for_each(|_| publish(self.writer.as_mut().unwrap()));
+        for _ in 0..n {
+            publish(self.writer.as_mut().unwrap());
+            self.published.fetch_add(1, Relaxed);
+        }
     }
 
     pub(crate) fn skip(&mut self) {
