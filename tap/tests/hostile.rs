@@ -215,7 +215,7 @@ fn random_frames() {
     // SAFETY: buffers over blocks that outlive them.
     unsafe {
         for (n, block) in fuzz.blocks.iter().enumerate() {
-            (*frame.as_ptr()).buf[n] = av_buffer_create(block.start(), BLOCK, Some(keep), ptr::null_mut(), 0);
+            (*frame.as_ptr()).buf[n] = av_buffer_create(block.start(), BLOCK as _, Some(keep), ptr::null_mut(), 0);
         }
     }
     for (round, first) in (0..frames).step_by(1000).enumerate() {

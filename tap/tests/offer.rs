@@ -14,7 +14,8 @@ fn picture(format: Pixel, width: u32, height: u32) -> Video {
     // SAFETY: the buffers are this frame's own, and as large as they say.
     unsafe {
         for buffer in (*frame.as_mut_ptr()).buf.iter().filter(|buffer| !buffer.is_null()) {
-            let bytes = std::slice::from_raw_parts_mut((**buffer).data, (**buffer).size);
+            #[allow(clippy::unnecessary_cast, reason = "FFmpeg 4 has an int there")]
+            let bytes = std::slice::from_raw_parts_mut((**buffer).data, (**buffer).size as usize);
             bytes.iter_mut().enumerate().for_each(|(n, byte)| *byte = (n * 31 % 251) as u8);
         }
     }
@@ -35,9 +36,6 @@ fn published_with_its_id_and_entry() {
     unsafe {
         let frame = frame.as_mut_ptr();
         (*frame).sample_aspect_ratio = Rational::new(4, 3).into();
-        (*frame).interlaced_frame = 1;
-        (*frame).top_field_first = 1;
-        (*frame).key_frame = 1;
         (*frame).color_range = ffmpeg_next::ffi::AVColorRange::AVCOL_RANGE_MPEG;
         (*frame).colorspace = ffmpeg_next::ffi::AVColorSpace::AVCOL_SPC_BT709;
     }
@@ -56,11 +54,8 @@ fn published_with_its_id_and_entry() {
     let format = lease.geometry.pixel_format;
     assert_eq!((format.name(), format.planes, format.bits, format.chroma_shift()), ("yuv420p", 3, 8, (1, 1)));
     assert!(format.has(PixelFormat::PLANAR) && !format.has(PixelFormat::RGB) && !format.has(PixelFormat::ALPHA));
-    let flags = lease.flags;
-    assert!(flags.contains(FrameFlags::KEY));
-    assert!(flags.contains(FrameFlags::INTERLACED));
-    assert!(flags.contains(FrameFlags::TOP_FIELD_FIRST));
-    assert!(!flags.contains(FrameFlags::CORRUPT));
+    // Where a frame keeps the other flags depends on the version of FFmpeg: decoded ones are compared in `streams.rs`.
+    assert!(!lease.flags.contains(FrameFlags::CORRUPT) && !lease.flags.contains(FrameFlags::INTERLACED));
     assert_eq!((lease.color_range, lease.color_matrix), (ColorRange::LIMITED, 1));
     for plane in lease.planes() {
         assert_eq!((plane.offset % 64, plane.stride % 64), (0, 0));
