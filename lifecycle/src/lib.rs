@@ -86,8 +86,9 @@ pub use reader::{Counts, Reader};
 pub use settings::{HugePages, PREFIX, Settings, SettingsError};
 pub use stats::{CameraState, CameraStats, ExportStats, ReaderStats, RetiredStats, SuspendReason};
 pub use vas_ring::{
-    CameraId, CameraIdError, Claim, ColorRange, CopyMode, DropCause, Dropped, FrameEntry, FrameFlags, FrameSink,
-    Geometry, Lease, Missed, PixelFormat, Plane, PlaneView, Rational, ReadError, SampleError, SpecError, StreamSpec,
+    CameraId, CameraIdError, Claim, ColorRange, Component, ComponentView, CopyMode, DropCause, Dropped, FrameEntry,
+    FrameFlags, FrameSink, Geometry, Lease, Missed, Orientation, PixelFormat, Plane, PlaneView, Rational, ReadError,
+    SampleError, Samples, SpecError, StreamSpec,
 };
 pub use writer::CameraWriter;
 

@@ -9,7 +9,7 @@ mod png;
 use std::error::Error;
 use std::fmt;
 
-use vas_ring::{FrameEntry, Lease, PixelFormat, PlaneView, SampleError};
+use vas_ring::{Component, FrameEntry, Lease, PixelFormat, PlaneView, SampleError};
 
 use self::color::Matrix;
 pub use self::png::PngError;
@@ -66,7 +66,7 @@ impl Picture {
             }
             Layout::Gbr => {
                 let planes = [samples(2, width, height)?, samples(0, width, height)?, samples(1, width, height)?];
-                let matrix = Matrix::full(format.bits);
+                let matrix = Matrix::full(format.depth());
                 for (y, pixels) in picture.rows_mut().enumerate() {
                     let [red, green, blue] = &planes;
                     let rows = [red.row(y)?, green.row(y)?, blue.row(y)?];
@@ -260,7 +260,7 @@ impl Layout {
             "yvyu422" => Some(Self::Packed { luma: [0, 2], cb: 3, cr: 1 }),
             "nv12" | "nv16" | "nv24" => Some(Self::Yuv { chroma: Chroma::Pairs { cb: 0, cr: 1 } }),
             "nv21" | "nv42" => Some(Self::Yuv { chroma: Chroma::Pairs { cb: 1, cr: 0 } }),
-            name if format.bits > 16 || format.has(PixelFormat::FLOAT) || name.ends_with("be") => None,
+            name if format.depth() > 16 || format.has(PixelFormat::FLOAT) || name.ends_with("be") => None,
             name if name.starts_with("gbrp") || name.starts_with("gbrap") => Some(Self::Gbr),
             "gray" => Some(Self::Gray),
             name if name.starts_with("gray") && name.ends_with("le") => Some(Self::Gray),
@@ -286,9 +286,9 @@ impl<'a> Samples<'a> {
         across: usize,
         rows: usize,
     ) -> Result<Self, SnapshotError> {
-        let has = plane.map_or((0, 0), |plane| (plane.row_bytes() / format.sample_bytes(), plane.height()));
+        let has = plane.map_or((0, 0), |plane| (plane.row_bytes() / sample_bytes(format), plane.height()));
         match plane {
-            Some(plane) if has.0 >= across && has.1 >= rows => Ok(Self { plane, wide: format.sample_bytes() == 2 }),
+            Some(plane) if has.0 >= across && has.1 >= rows => Ok(Self { plane, wide: sample_bytes(format) == 2 }),
             _ => Err(SnapshotError::Incomplete { plane: index, needed: (across, rows), has }),
         }
     }
@@ -305,6 +305,11 @@ impl<'a> Samples<'a> {
             self.bytes(y).map(Row::Bytes)
         }
     }
+}
+
+/// Bytes of a sample of the first component.
+fn sample_bytes(format: &PixelFormat) -> usize {
+    format.components().first().map_or(1, Component::word_bytes)
 }
 
 enum Row<'a> {

@@ -7,7 +7,9 @@ use vas_reader_testkit::check::{Loss, Order, paint, read_back};
 use vas_reader_testkit::readers::{
     Brisk, Leaking, PANIC_MESSAGE, Panicking, Pick, Slow, Spinning, Stalled, Step, Stepped,
 };
-use vas_ring::{DropCause, FrameEntry, Geometry, HeapMemory, Identity, PixelFormat, Plane, Ring, RingSpec, Writer};
+use vas_ring::{
+    Component, DropCause, FrameEntry, Geometry, HeapMemory, Identity, PixelFormat, Plane, Ring, RingSpec, Writer,
+};
 
 const WIDTH: usize = 64;
 const ROWS: usize = 8;
@@ -23,7 +25,7 @@ fn publish(writer: &mut Writer) -> u64 {
     let mut claim = writer.claim().expect("a slot");
     paint(number, claim.pixels_mut(), WIDTH, WIDTH, ROWS).expect("it fits");
     let mut geometry = Geometry { width: WIDTH as u32, height: ROWS as u32, ..Geometry::default() };
-    geometry.pixel_format = PixelFormat::new("gray", 8, 1, 8, (0, 0), 0);
+    geometry.pixel_format = PixelFormat::new("gray", 8, 1, &[Component::alone(0, 8)], (0, 0), 0);
     geometry.planes[0] = Plane { offset: 0, stride: WIDTH as u32, row_bytes: WIDTH as u32, rows: ROWS as u32 };
     claim.publish(&FrameEntry { bytes: (WIDTH * ROWS) as u32, geometry, ..FrameEntry::default() })
 }

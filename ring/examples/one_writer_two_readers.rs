@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use vas_ring::{
-    FrameEntry, Geometry, HeapMemory, Identity, PixelFormat, Plane, ReadError, Reader, ReaderStats, Ring, RingSpec,
-    Writer,
+    Component, FrameEntry, Geometry, HeapMemory, Identity, PixelFormat, Plane, ReadError, Reader, ReaderStats, Ring,
+    RingSpec, Writer,
 };
 
 const WIDTH: u32 = 640;
@@ -44,7 +44,7 @@ fn write(mut writer: Writer) -> Result<(), Box<dyn Error>> {
     let geometry = Geometry {
         width: WIDTH,
         height: HEIGHT,
-        pixel_format: PixelFormat::new("gray", -1, 1, 8, (0, 0), 0),
+        pixel_format: PixelFormat::new("gray", -1, 1, &[Component::alone(0, 8)], (0, 0), 0),
         planes: [luma, Plane::default(), Plane::default(), Plane::default()],
         ..Geometry::default()
     };

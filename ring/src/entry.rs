@@ -6,7 +6,10 @@ use core::str;
 use bytemuck::{Pod, Zeroable};
 use static_assertions::{assert_impl_all, const_assert_eq};
 
-/// Everything that is known of one frame except its pixels: 192 bytes, no padding, no pointers.
+use crate::PixelFormat;
+use crate::pod::plain_old_data;
+
+/// Everything that is known of one frame except its pixels: 216 bytes, no padding, no pointers.
 ///
 /// The writer of the ring sets [`frame_id`](Self::frame_id), [`epoch`](Self::epoch),
 /// [`generation`](Self::generation) and [`camera_id`](Self::camera_id) when it publishes; the rest is what the
@@ -24,7 +27,7 @@ use static_assertions::{assert_impl_all, const_assert_eq};
 /// let seconds = entry.pts().map(|pts| pts as f64 * f64::from(entry.time_base.num) / f64::from(entry.time_base.den));
 /// assert_eq!(seconds, Some(2.0));
 /// // It is plain data without padding.
-/// assert_eq!(bytemuck::bytes_of(&entry).len(), 192);
+/// assert_eq!(bytemuck::bytes_of(&entry).len(), 216);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
@@ -54,15 +57,23 @@ pub struct FrameEntry {
     pub color_range: ColorRange,
     /// Matrix coefficients by their number in ITU-T H.273, 2 when unspecified.
     pub color_matrix: u8,
+    /// Colour primaries by their number in ITU-T H.273, 2 when unspecified.
+    pub color_primaries: u8,
+    /// Transfer characteristics by their number in ITU-T H.273, 2 when unspecified.
+    pub color_transfer: u8,
+    /// Where chroma samples are, by FFmpeg's `AVChromaLocation`: 0 unspecified, 1 left, 2 centre, 3 top left.
+    pub chroma_location: u8,
+    /// How the picture is to be turned for display.
+    pub orientation: Orientation,
     /// Always 0.
     pub reserved: u8,
 }
 
-const_assert_eq!(size_of::<FrameEntry>(), 192);
+const_assert_eq!(size_of::<FrameEntry>(), 216);
 const_assert_eq!(align_of::<FrameEntry>(), 8);
 const_assert_eq!(core::mem::offset_of!(FrameEntry, camera_id), 40);
 const_assert_eq!(core::mem::offset_of!(FrameEntry, geometry), 80);
-const_assert_eq!(core::mem::offset_of!(FrameEntry, bytes), 184);
+const_assert_eq!(core::mem::offset_of!(FrameEntry, bytes), 204);
 assert_impl_all!(FrameEntry: Send, Sync, Copy);
 
 impl FrameEntry {
@@ -93,11 +104,17 @@ impl FrameEntry {
             flags,
             color_range,
             color_matrix,
+            color_primaries,
+            color_transfer,
+            chroma_location,
+            orientation,
             reserved,
         } = *from;
         (self.frame_id, self.raw_pts, self.monotonic_ns, self.time_base) = (frame_id, raw_pts, monotonic_ns, time_base);
         (self.geometry, self.bytes, self.flags) = (geometry, bytes, flags);
-        (self.color_range, self.color_matrix, self.reserved) = (color_range, color_matrix, reserved);
+        (self.color_range, self.color_matrix, self.color_primaries) = (color_range, color_matrix, color_primaries);
+        (self.color_transfer, self.chroma_location) = (color_transfer, chroma_location);
+        (self.orientation, self.reserved) = (orientation, reserved);
     }
 
     /// The planes in use.
@@ -122,7 +139,7 @@ pub struct Geometry {
     pub planes: [Plane; 4],
 }
 
-const_assert_eq!(size_of::<Geometry>(), 104);
+const_assert_eq!(size_of::<Geometry>(), 124);
 
 /// One plane of a picture within its slot, top row first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -151,80 +168,6 @@ pub struct Rational {
 impl Default for Rational {
     fn default() -> Self {
         Self { num: 0, den: 1 }
-    }
-}
-
-/// How the samples of a picture are laid out, told so that a reader needs no FFmpeg to understand it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-pub struct PixelFormat {
-    name: [u8; 16],
-    /// FFmpeg's `AVPixelFormat` number, which differs between major versions of FFmpeg: the name does not.
-    pub ffmpeg: i32,
-    /// Planes of the picture, a palette included: 1 to 4.
-    pub planes: u8,
-    /// Significant bits of a sample of the first component.
-    pub bits: u8,
-    /// `log2` of the chroma subsampling: across in the low four bits, down in the high four.
-    chroma_shift: u8,
-    /// See the constants.
-    pub traits: u8,
-}
-
-impl PixelFormat {
-    /// Samples of more than 8 bits have their most significant byte first.
-    pub const BIG_ENDIAN: u8 = 1;
-    /// Components are red, green and blue (or a Bayer pattern of them), not luma and chroma.
-    pub const RGB: u8 = 1 << 1;
-    /// There is an alpha component.
-    pub const ALPHA: u8 = 1 << 2;
-    /// Samples index the palette, which is the last plane: 256 entries of four bytes in native-endian ARGB.
-    pub const PALETTE: u8 = 1 << 3;
-    /// Samples are floating-point numbers.
-    pub const FLOAT: u8 = 1 << 4;
-    /// Samples are a Bayer mosaic.
-    pub const BAYER: u8 = 1 << 5;
-    /// Each component has a plane of its own.
-    pub const PLANAR: u8 = 1 << 6;
-
-    /// A format called `name` in FFmpeg's words, cut after 16 bytes.
-    pub fn new(name: &str, ffmpeg: i32, planes: u8, bits: u8, chroma_shift: (u8, u8), traits: u8) -> Self {
-        let mut bytes = [0; 16];
-        let n = name.len().min(bytes.len());
-        bytes[..n].copy_from_slice(&name.as_bytes()[..n]);
-        let chroma_shift = chroma_shift.0 & 15 | chroma_shift.1 << 4;
-        Self { name: bytes, ffmpeg, planes, bits, chroma_shift, traits }
-    }
-
-    /// FFmpeg's name, for instance `yuv420p`. Empty when none was given.
-    pub fn name(&self) -> &str {
-        let n = self.name.iter().position(|&b| b == 0).unwrap_or(self.name.len());
-        str::from_utf8(&self.name[..n]).unwrap_or_default()
-    }
-
-    /// Whether all of `traits` hold.
-    pub fn has(&self, traits: u8) -> bool {
-        self.traits & traits == traits
-    }
-
-    /// `log2` of the chroma subsampling, across and down.
-    pub fn chroma_shift(&self) -> (u8, u8) {
-        (self.chroma_shift & 15, self.chroma_shift >> 4)
-    }
-
-    /// Bytes of one sample: 1 up to 8 bits, 2 up to 16, else 4.
-    pub fn sample_bytes(&self) -> usize {
-        match self.bits {
-            0..=8 => 1,
-            9..=16 => 2,
-            _ => 4,
-        }
-    }
-}
-
-impl fmt::Display for PixelFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }
 
@@ -267,6 +210,42 @@ impl ColorRange {
     pub const LIMITED: Self = Self(1);
     /// 0 to 255 at 8 bits: FFmpeg's `AVCOL_RANGE_JPEG`.
     pub const FULL: Self = Self(2);
+}
+
+/// How a picture is to be turned for display, as the stream says it: cameras that hang sideways or upside down, and
+/// phones. The pixels are as they were decoded, so a detector that knows what is up may want to turn them, or its boxes.
+///
+/// The number is that of the orientation in EXIF, plus 0 and 255.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Orientation(pub u8);
+
+impl Orientation {
+    /// The frame says nothing: to be shown as it is.
+    pub const UNSPECIFIED: Self = Self(0);
+    /// To be shown as it is.
+    pub const UPRIGHT: Self = Self(1);
+    /// To be mirrored, left for right.
+    pub const MIRRORED: Self = Self(2);
+    /// To be turned by half a turn.
+    pub const TURNED_180: Self = Self(3);
+    /// To be flipped, top for bottom.
+    pub const FLIPPED: Self = Self(4);
+    /// Rows are to be shown as columns: mirrored at the diagonal from the top left.
+    pub const TRANSPOSED: Self = Self(5);
+    /// To be turned by a quarter turn clockwise.
+    pub const TURNED_90: Self = Self(6);
+    /// To be mirrored at the diagonal from the top right.
+    pub const TRANSVERSED: Self = Self(7);
+    /// To be turned by a quarter turn counterclockwise.
+    pub const TURNED_270: Self = Self(8);
+    /// Another transformation than these eight, or one that makes no sense.
+    pub const OTHER: Self = Self(255);
+
+    /// Whether width and height change places.
+    pub const fn swaps_sides(self) -> bool {
+        matches!(self.0, 5..=8)
+    }
 }
 
 /// A camera's name, inline: 1 to 39 bytes of UTF-8, enough for a UUID in its 36 characters.
@@ -353,34 +332,18 @@ impl fmt::Display for CameraIdError {
 
 impl core::error::Error for CameraIdError {}
 
-/// Says that types are plain old data, and checks the part of it that a computer can: that there is no padding.
-macro_rules! plain_old_data {
-    ($($name:ident { $($field:ident: $ty:ty),* })*) => {$(
-        const_assert_eq!(size_of::<$name>(), 0 $(+ size_of::<$ty>())*);
-        const _: fn($name) = |value| {
-            let $name { $($field),* } = value;
-            $(let _: $ty = $field;)*
-        };
-        // SAFETY: all fields are integers or plain old data themselves, for which zero is a value.
-        unsafe impl Zeroable for $name {}
-        // SAFETY: `repr(C)`, without padding by the assertion above, and each field, being an integer, an array of them
-        // or plain old data itself, takes any bits.
-        unsafe impl Pod for $name {}
-    )*};
-}
-
 plain_old_data! {
     FrameEntry {
         frame_id: u64, raw_pts: i64, monotonic_ns: u64, epoch: u32, generation: u32, time_base: Rational,
         camera_id: CameraId, geometry: Geometry, bytes: u32, flags: FrameFlags, color_range: ColorRange,
-        color_matrix: u8, reserved: u8
+        color_matrix: u8, color_primaries: u8, color_transfer: u8, chroma_location: u8, orientation: Orientation,
+        reserved: u8
     }
     Geometry {
         width: u32, height: u32, sample_aspect_ratio: Rational, pixel_format: PixelFormat, planes: [Plane; 4]
     }
     Plane { offset: u32, stride: u32, row_bytes: u32, rows: u32 }
     Rational { num: i32, den: i32 }
-    PixelFormat { name: [u8; 16], ffmpeg: i32, planes: u8, bits: u8, chroma_shift: u8, traits: u8 }
     CameraId { bytes: [u8; 39], len: u8 }
 }
 
@@ -388,6 +351,10 @@ plain_old_data! {
 unsafe impl Zeroable for FrameFlags {}
 // SAFETY: one integer, `repr(transparent)`.
 unsafe impl Pod for FrameFlags {}
+// SAFETY: one integer, `repr(transparent)`.
+unsafe impl Zeroable for Orientation {}
+// SAFETY: one integer, `repr(transparent)`.
+unsafe impl Pod for Orientation {}
 // SAFETY: one integer, `repr(transparent)`.
 unsafe impl Zeroable for ColorRange {}
 // SAFETY: one integer, `repr(transparent)`.
@@ -410,7 +377,7 @@ mod tests {
     /// The entry is plain old data: any bytes are one, and none of its accessors panics on them.
     #[test]
     fn hostile_bytes() {
-        let entry: FrameEntry = bytemuck::pod_read_unaligned(&[0xff; 192]);
+        let entry: FrameEntry = bytemuck::pod_read_unaligned(&[0xff; 216]);
         assert_eq!(entry.camera_id.as_str(), "");
         assert_eq!(entry.geometry.pixel_format.name(), "");
         assert_eq!(entry.planes().len(), 4);

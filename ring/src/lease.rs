@@ -7,7 +7,7 @@ use core::ptr::NonNull;
 use crate::reader::give_back;
 use crate::shared::Shared;
 use crate::sync::Arc;
-use crate::{FrameEntry, PlaneView};
+use crate::{ComponentView, FrameEntry, PlaneView};
 
 /// A frame that is borrowed in place, until it is dropped: nothing is copied, and nothing overwrites it.
 ///
@@ -81,6 +81,12 @@ impl Lease {
     /// Plane `index`, in the order of the pixel format; none when it has fewer.
     pub fn plane(&self, index: usize) -> Option<PlaneView<'_>> {
         PlaneView::new(self.entry(), self.pixels(), index)
+    }
+
+    /// The samples of component `index`, whatever plane they are in: 0 for luma or red; none when the pixel format has
+    /// fewer, see [`PixelFormat::components`](crate::PixelFormat::components).
+    pub fn component(&self, index: usize) -> Option<ComponentView<'_>> {
+        ComponentView::new(self.entry(), self.pixels(), index)
     }
 }
 

@@ -51,7 +51,10 @@ mod head;
 mod lease;
 #[allow(unsafe_code)]
 mod memory;
+#[allow(unsafe_code)]
+mod pixel_format;
 mod plane;
+mod pod;
 #[allow(unsafe_code)]
 mod reader;
 mod ring;
@@ -66,10 +69,11 @@ mod word;
 #[allow(unsafe_code)]
 mod writer;
 
-pub use entry::{CameraId, CameraIdError, ColorRange, FrameEntry, FrameFlags, Geometry, PixelFormat, Plane, Rational};
+pub use entry::{CameraId, CameraIdError, ColorRange, FrameEntry, FrameFlags, Geometry, Orientation, Plane, Rational};
 pub use lease::Lease;
 pub use memory::{HeapMemory, PixelMemory};
-pub use plane::{PlaneView, SampleError};
+pub use pixel_format::{Component, PixelFormat};
+pub use plane::{ComponentView, PlaneView, SampleError, Samples};
 pub use reader::{ReadError, Reader};
 pub use ring::{Identity, Ring, RingError, SubscribeError};
 pub use sink::{CopyMode, FrameSink, StreamSpec};

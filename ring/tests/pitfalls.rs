@@ -10,9 +10,9 @@ use std::ptr::NonNull;
 
 use common::{Counted, assert_whole, entry, fill, publish, ring, ring_from};
 use vas_ring::{
-    CameraId, DropCause, FrameEntry, FrameFlags, FrameSink, Geometry, HeapMemory, Identity, MAX_BUDGET, MAX_DEPTH,
-    MAX_FRAME_BYTES, MAX_READERS, Missed, PixelFormat, PixelMemory, Plane, ReadError, Reader, Ring, RingError,
-    RingSpec, SpecError, SubscribeError, Writer,
+    CameraId, Component, DropCause, FrameEntry, FrameFlags, FrameSink, Geometry, HeapMemory, Identity, MAX_BUDGET,
+    MAX_DEPTH, MAX_FRAME_BYTES, MAX_READERS, Missed, PixelFormat, PixelMemory, Plane, ReadError, Reader, Ring,
+    RingError, RingSpec, SpecError, SubscribeError, Writer,
 };
 
 const BYTES: usize = 100;
@@ -403,7 +403,7 @@ fn nothing_yet() {
 fn picture(width: u32, height: u32) -> FrameEntry {
     let stride = width.next_multiple_of(64);
     let plane = Plane { offset: 0, stride, row_bytes: width, rows: height };
-    let pixel_format = PixelFormat::new("gray", 8, 1, 8, (0, 0), 0);
+    let pixel_format = PixelFormat::new("gray", 8, 1, &[Component::alone(0, 8)], (0, 0), 0);
     let planes = [plane, Plane::default(), Plane::default(), Plane::default()];
     let geometry = Geometry { width, height, pixel_format, planes, ..Geometry::default() };
     FrameEntry { geometry, bytes: stride * (height - 1) + width, ..FrameEntry::default() }

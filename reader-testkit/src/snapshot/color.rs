@@ -26,13 +26,13 @@ impl Matrix {
             // FFmpeg's older way to say full range.
             _ => format.name().starts_with("yuvj"),
         };
-        Some(Self::new(weights(entry)?, format.bits, full))
+        Some(Self::new(weights(entry)?, format.depth(), full))
     }
 
     /// For a frame of luma alone.
     pub(super) fn gray(entry: &FrameEntry) -> Self {
         let full = entry.color_range != ColorRange::LIMITED;
-        Self::new((0.0, 0.0), entry.geometry.pixel_format.bits, full)
+        Self::new((0.0, 0.0), entry.geometry.pixel_format.depth(), full)
     }
 
     /// For samples of so many bits that fill their range.

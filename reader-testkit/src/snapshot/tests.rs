@@ -2,8 +2,8 @@ use vas_ring::{ColorRange, Geometry, HeapMemory, Identity, Plane, Ring, RingSpec
 
 use super::*;
 
-const RGB: u8 = PixelFormat::RGB;
-const PLANAR: u8 = PixelFormat::PLANAR;
+const RGB: u16 = PixelFormat::RGB;
+const PLANAR: u16 = PixelFormat::PLANAR;
 
 /// A frame in a ring: rows of each plane given as bytes, `pad` bytes of another value after each row.
 fn frame(format: PixelFormat, width: u32, height: u32, planes: &[&[&[u8]]], pad: usize, entry: FrameEntry) -> Lease {
@@ -33,7 +33,7 @@ fn frame(format: PixelFormat, width: u32, height: u32, planes: &[&[&[u8]]], pad:
 }
 
 fn yuv(name: &str, bits: u8, shift: (u8, u8)) -> PixelFormat {
-    PixelFormat::new(name, 0, 3, bits, shift, PLANAR)
+    PixelFormat::new(name, 0, 3, &[0, 1, 2].map(|plane| Component::alone(plane, bits)), shift, PLANAR)
 }
 
 fn limited(color_matrix: u8) -> FrameEntry {
@@ -121,7 +121,10 @@ fn formats_that_hold_the_same_picture_give_the_same() {
     let (cb_row, cr_row) = ([cb; 2], [cr; 2]);
     let half = [[&cb_row[..1]; 2], [&cr_row[..1]; 2]];
     let full = [[&cb_row[..]; 2], [&cr_row[..]; 2]];
-    let pairs = |name| PixelFormat::new(name, 0, 2, 8, (1, 1), 0);
+    let pairs = |name, offsets: [u8; 2]| {
+        let [cb, cr] = offsets.map(|offset| Component { offset, step: 2, ..Component::alone(1, 8) });
+        PixelFormat::new(name, 0, 2, &[Component::alone(0, 8), cb, cr], (1, 1), 0)
+    };
     let four_times = |samples: &[u8]| -> Vec<u8> {
         samples.iter().flat_map(|&sample| (u16::from(sample) << 2).to_le_bytes()).collect()
     };
@@ -130,8 +133,8 @@ fn formats_that_hold_the_same_picture_give_the_same() {
     let same = [
         frame(yuv("yuv422p", 8, (1, 0)), 2, 2, &[&luma, &half[0], &half[1]], 0, limited(1)),
         frame(yuv("yuv444p", 8, (0, 0)), 2, 2, &[&luma, &full[0], &full[1]], 0, limited(1)),
-        frame(pairs("nv12"), 2, 2, &[&luma, &[&[cb, cr]]], 1, limited(1)),
-        frame(pairs("nv21"), 2, 2, &[&luma, &[&[cr, cb]]], 1, limited(1)),
+        frame(pairs("nv12", [0, 1]), 2, 2, &[&luma, &[&[cb, cr]]], 1, limited(1)),
+        frame(pairs("nv21", [1, 0]), 2, 2, &[&luma, &[&[cr, cb]]], 1, limited(1)),
         frame(yuv("yuv420p10le", 10, (1, 1)), 2, 2, &[&luma10, &[&cb10], &[&cr10]], 2, limited(1)),
     ];
     for lease in same {
@@ -148,14 +151,17 @@ fn packed_colours_are_put_in_order() {
         ("rgba", &[1, 2, 3, 99, 4, 5, 6, 99]),
         ("bgra", &[3, 2, 1, 99, 6, 5, 4, 99]),
     ] {
-        let lease = frame(PixelFormat::new(name, 0, 1, 8, (0, 0), RGB), 2, 1, &[&[bytes]], 0, FrameEntry::default());
+        let (step, offsets) = (bytes.len() as u8 / 2, if name.starts_with('b') { [2, 1, 0] } else { [0, 1, 2] });
+        let components = offsets.map(|offset| Component { offset, step, ..Component::alone(0, 8) });
+        let format = PixelFormat::new(name, 0, 1, &components, (0, 0), RGB);
+        let lease = frame(format, 2, 1, &[&[bytes]], 0, FrameEntry::default());
         assert_eq!(Picture::of(&lease).expect("known").rgb(), [1, 2, 3, 4, 5, 6], "{name}");
     }
 }
 
 #[test]
 fn gray_is_full_range_unless_it_says_otherwise() {
-    let format = PixelFormat::new("gray", 0, 1, 8, (0, 0), 0);
+    let format = PixelFormat::new("gray", 0, 1, &[Component::alone(0, 8)], (0, 0), 0);
     let rgb = |entry| Picture::of(&frame(format, 2, 1, &[&[&[16, 235]]], 0, entry)).expect("known").rgb().to_vec();
     assert_eq!(rgb(FrameEntry::default()), [16, 16, 16, 235, 235, 235]);
     assert_eq!(rgb(limited(2)), [0, 0, 0, 255, 255, 255]);
@@ -164,11 +170,14 @@ fn gray_is_full_range_unless_it_says_otherwise() {
 #[test]
 fn what_is_not_understood_is_an_error() {
     let refused = |format, planes: &[&[&[u8]]], entry| Picture::of(&frame(format, 1, 1, planes, 0, entry)).unwrap_err();
-    let packed = PixelFormat::new("rgb565le", 0, 1, 5, (0, 0), RGB);
+    let packed = [(1, 3, 5), (0, 5, 6), (0, 0, 5)];
+    let packed = packed.map(|(offset, shift, depth)| Component { plane: 0, offset, step: 2, shift, depth });
+    let packed = PixelFormat::new("rgb565le", 0, 1, &packed, (0, 0), RGB);
     let error = refused(packed, &[&[&[0, 0]]], FrameEntry::default());
     assert_eq!(error, SnapshotError::Format(packed));
     assert!(error.to_string().contains("'rgb565le'"));
-    let big = PixelFormat::new("yuv420p10be", 0, 3, 10, (1, 1), PLANAR | PixelFormat::BIG_ENDIAN);
+    let big = [0, 1, 2].map(|plane| Component::alone(plane, 10));
+    let big = PixelFormat::new("yuv420p10be", 0, 3, &big, (1, 1), PLANAR | PixelFormat::BIG_ENDIAN);
     assert_eq!(refused(big, &[&[&[0, 0][..]][..]; 3], limited(1)), SnapshotError::Format(big));
     let format = yuv("yuv444p", 8, (0, 0));
     assert_eq!(refused(format, &[&[&[0][..]][..]; 3], limited(8)), SnapshotError::Matrix(8));
