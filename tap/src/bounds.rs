@@ -1,44 +1,87 @@
 //! Where a frame's planes are, and whether they stay within the buffers that the frame refers to.
 
-use ffmpeg_next::ffi::{AVBufferRef, AVFrame};
+use core::ffi::c_void;
 
-use crate::plan::{Plan, Source};
+use crate::binding::{Binding, Fields};
+use crate::plan::Plan;
 
-/// The addresses of the frame's planes; none when one of them is missing, wraps around the address space, or runs out
-/// of the buffer that it starts in.
+/// More `extended_buf` than any frame has: they are for audio of many channels, and none for pictures.
+const MOST_EXTENDED: i32 = 64;
+
+/// Addresses, the last one excluded.
+#[derive(Clone, Copy, Debug, Default)]
+struct Range {
+    start: usize,
+    end: usize,
+}
+
+impl Range {
+    fn holds(self, other: Self) -> bool {
+        self.start <= other.start && other.end <= self.end
+    }
+
+    /// Whether `other` has a byte in common with this buffer, or starts right behind it, as a plane does that is cut
+    /// off with nothing left of it.
+    fn touches(self, other: Self) -> bool {
+        other.start <= self.end && other.end > self.start
+    }
+
+    fn has(self, address: usize) -> bool {
+        (self.start..=self.end).contains(&address)
+    }
+}
+
+/// The addresses of the frame's planes; none when one of them is missing, wraps around the address space, or is not
+/// where its pixels may be read.
 ///
-/// A plane that starts in none of the frame's buffers is taken as it is: frames without buffers are the host's own,
-/// and some decoders' buffers refer to a picture rather than hold it.
+/// FFmpeg promises that each plane is in one of the frame's buffers, but not everybody keeps to it: frames without
+/// buffers are the host's own, and some decoders' and mappings' buffers refer to a picture rather than hold it. Hence
+/// the rule: either every plane lies wholly in one buffer, or none of them has anything to do with any buffer. In
+/// between is no frame that could be read safely.
 ///
 /// # Safety
 ///
-/// `frame` points to an `AVFrame` whose `buf` are null or valid. The other fields may hold anything.
+/// The fields are those of an `AVFrame` whose `buf` and `extended_buf` are null or valid. The others may hold anything.
 #[inline]
-pub(crate) unsafe fn planes(frame: *const AVFrame, plan: &Plan) -> Option<[*const u8; 4]> {
-    // SAFETY: two arrays of pointers, longer than this.
-    let (data, buffers) = unsafe {
-        let (data, buffers) = (&raw const (*frame).data, &raw const (*frame).buf);
-        (data.cast::<[*const u8; 4]>().read(), buffers.cast::<[*const AVBufferRef; 4]>().read())
-    };
-    #[allow(clippy::unnecessary_cast, reason = "FFmpeg 4 has an int there")]
-    let buffers = buffers.map(|buffer| {
-        // SAFETY: null or valid by the caller's word.
-        unsafe { buffer.as_ref() }.map_or((0, 0), |buffer| (buffer.data.addr(), buffer.size as usize))
-    });
-    for ((_, source), data) in plan.copies().zip(data) {
-        if data.is_null() || !fits(source, data.addr(), &buffers) {
+pub(crate) unsafe fn planes<B: Binding>(fields: &Fields, plan: &Plan) -> Option<[*const u8; 4]> {
+    let [data @ .., _, _, _, _] = fields.data;
+    let mut ranges = [Range::default(); 4];
+    let used = plan.copies().count();
+    for ((range, (_, source)), data) in ranges.iter_mut().zip(plan.copies()).zip(data) {
+        if data.is_null() {
+            return None;
+        }
+        range.start = data.addr().checked_add_signed(source.low)?;
+        range.end = data.addr().checked_add_signed(source.high)?;
+        if range.start >= range.end {
             return None;
         }
     }
-    Some(data)
-}
 
-fn fits(source: &Source, data: usize, buffers: &[(usize, usize); 4]) -> bool {
-    let (Some(low), Some(high)) = (data.checked_add_signed(source.low), data.checked_add_signed(source.high)) else {
-        return false;
+    let (mut related, mut held) = (false, [false; 4]);
+    let mut look = |buffer: *const c_void| {
+        if buffer.is_null() {
+            return;
+        }
+        // SAFETY: valid by the caller's word.
+        let (start, size) = unsafe { B::buffer(buffer) };
+        let buffer = Range { start: start.addr(), end: start.addr().saturating_add(size) };
+        for ((range, held), data) in ranges.iter().zip(&mut held).zip(data).take(used) {
+            related |= buffer.touches(*range) || buffer.has(data.addr());
+            *held |= buffer.holds(*range);
+        }
     };
-    buffers.iter().all(|&(start, size)| {
-        let inside = data.wrapping_sub(start) < size;
-        !inside || (low >= start && high - start <= size)
-    })
+    for buffer in fields.buf {
+        look(buffer);
+    }
+    if fields.nb_extended_buf > 0 && !fields.extended_buf.is_null() {
+        if fields.nb_extended_buf > MOST_EXTENDED {
+            return None;
+        }
+        for n in 0..fields.nb_extended_buf as usize {
+            // SAFETY: an array of that many pointers by the caller's word.
+            look(unsafe { fields.extended_buf.add(n).read() });
+        }
+    }
+    (!related || held.iter().take(used).all(|&held| held)).then_some(data)
 }

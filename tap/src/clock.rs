@@ -9,11 +9,14 @@ pub(crate) fn monotonic_ns() -> u64 {
     (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64)
 }
 
-/// FFmpeg's monotonic clock, which counts microseconds.
+/// The standard library's monotonic clock, in nanoseconds since it was first asked.
 #[cfg(not(unix))]
 pub(crate) fn monotonic_ns() -> u64 {
-    // SAFETY: takes nothing, and gives the time.
-    (unsafe { ffmpeg_next::ffi::av_gettime_relative() } as u64).wrapping_mul(1000)
+    use std::sync::OnceLock;
+    use std::time::Instant;
+
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_nanos() as u64
 }
 
 #[cfg(test)]

@@ -1,13 +1,10 @@
 //! Pixel formats, as FFmpeg's descriptors describe them, and how a picture of one is laid out in a slot.
 
-use std::ffi::CStr;
+use core::ffi::c_int;
 
-use ffmpeg_next::ffi::{
-    AV_PIX_FMT_FLAG_ALPHA, AV_PIX_FMT_FLAG_BAYER, AV_PIX_FMT_FLAG_BE, AV_PIX_FMT_FLAG_BITSTREAM, AV_PIX_FMT_FLAG_FLOAT,
-    AV_PIX_FMT_FLAG_HWACCEL, AV_PIX_FMT_FLAG_PAL, AV_PIX_FMT_FLAG_RGB, AVPixFmtDescriptor,
-};
-use libc::c_int;
-use vas_ring::{DropCause, PixelFormat, Plane};
+use vas_ring::{Component, DropCause, PixelFormat, Plane};
+
+use crate::binding::Descriptor;
 
 /// Planes start at multiples of this, and rows follow each other at multiples of it: one cache line.
 pub(crate) const ALIGN: u32 = 64;
@@ -15,10 +12,16 @@ pub(crate) const ALIGN: u32 = 64;
 /// Bytes of a palette: 256 entries of four bytes.
 const PALETTE_BYTES: u32 = 1024;
 
-unsafe extern "C" {
-    /// FFmpeg's own, with the number as the integer that a frame holds: as a Rust enum, a number that is not in the
-    /// bindings could not even be asked about.
-    fn av_pix_fmt_desc_get(number: c_int) -> *const AVPixFmtDescriptor;
+/// FFmpeg's `AV_PIX_FMT_FLAG_*`, which are the same in all its versions.
+pub(crate) mod flag {
+    pub(crate) const BE: u64 = 1;
+    pub(crate) const PAL: u64 = 1 << 1;
+    pub(crate) const BITSTREAM: u64 = 1 << 2;
+    pub(crate) const HWACCEL: u64 = 1 << 3;
+    pub(crate) const RGB: u64 = 1 << 5;
+    pub(crate) const ALPHA: u64 = 1 << 7;
+    pub(crate) const BAYER: u64 = 1 << 8;
+    pub(crate) const FLOAT: u64 = 1 << 9;
 }
 
 /// A format whose samples a processor can read by address.
@@ -74,39 +77,34 @@ impl PlaneFormat {
 }
 
 impl Format {
-    /// The format with FFmpeg's `number`, which may be any.
-    pub(crate) fn of(number: c_int) -> Result<Self, DropCause> {
-        // SAFETY: takes any number; the result is null, or a description that lives as long as the library.
-        let Some(description) = (unsafe { av_pix_fmt_desc_get(number).as_ref() }) else {
-            return Err(DropCause::Unsupported);
-        };
-        Self::from_descriptor(number, description)
-    }
-
-    fn from_descriptor(number: c_int, description: &AVPixFmtDescriptor) -> Result<Self, DropCause> {
-        let has = |flag: c_int| description.flags & flag as u64 != 0;
-        if has(AV_PIX_FMT_FLAG_HWACCEL) {
+    /// The format with FFmpeg's `number`, which may be any, from its descriptor.
+    pub(crate) fn new(number: c_int, descriptor: Option<Descriptor>) -> Result<Self, DropCause> {
+        let descriptor = descriptor.ok_or(DropCause::Unsupported)?;
+        let has = |flag: u64| descriptor.flags & flag != 0;
+        if has(flag::HWACCEL) {
             return Err(DropCause::Hardware);
         }
-        let components = description.comp.get(..usize::from(description.nb_components)).unwrap_or_default();
-        // Numbers that FFmpeg no longer uses have a description without a name.
-        if has(AV_PIX_FMT_FLAG_BITSTREAM) || description.name.is_null() || components.is_empty() {
+        // Numbers that FFmpeg no longer uses have a descriptor without a name.
+        let name = descriptor.name.ok_or(DropCause::Unsupported)?.to_str().unwrap_or_default();
+        let (shift_x, shift_y) = (descriptor.log2_chroma_w, descriptor.log2_chroma_h);
+        if shift_x > 8 || shift_y > 8 {
             return Err(DropCause::Unsupported);
         }
-        let (shift_x, shift_y) = (description.log2_chroma_w, description.log2_chroma_h);
-        if shift_x > 8 || shift_y > 8 {
+        let mut all = [Component::default(); 4];
+        let components = all.get_mut(..usize::from(descriptor.nb_components)).unwrap_or_default();
+        for (component, numbers) in components.iter_mut().zip(descriptor.comp) {
+            *component = component_of(numbers, descriptor.flags).ok_or(DropCause::Unsupported)?;
+        }
+        if components.is_empty() {
             return Err(DropCause::Unsupported);
         }
 
         let mut planes = [PlaneFormat::default(); 4];
         let mut owners = [0_u8; 4];
         for (n, component) in components.iter().enumerate() {
-            let index = usize::try_from(component.plane).unwrap_or(usize::MAX);
-            let step = u32::try_from(component.step).unwrap_or(0);
+            let index = usize::from(component.plane);
             let Some(plane) = planes.get_mut(index) else { return Err(DropCause::Unsupported) };
-            if step == 0 || step > 64 {
-                return Err(DropCause::Unsupported);
-            }
+            let step = u32::from(component.step);
             owners[index] += 1;
             // The component with the longest step stands for the plane, as in `av_image_get_linesize`: in packed
             // 4:2:2 that is a chroma component, and its step covers the pixels that share it.
@@ -118,15 +116,29 @@ impl Format {
         for plane in &mut planes[1..3] {
             plane.shift_y = shift_y;
         }
-        if has(AV_PIX_FMT_FLAG_BAYER) {
+        for component in components.iter_mut() {
+            // Luma that does not fit into its group at one distance: what FFmpeg's descriptor of `uyyvyy411` says of it
+            // is not where it is.
+            let plane = planes[usize::from(component.plane)];
+            if u32::from(component.step) << plane.shift_x > plane.step && u32::from(component.step) != plane.step {
+                component.step = 0;
+            }
+        }
+        let mut used = usize::from(descriptor.nb_components);
+        if has(flag::BAYER) {
             planes[0].pattern = 1;
+            // FFmpeg's three components stand for the share of each colour in a pixel; together they make the sample.
+            let depth: u32 = components.iter().map(|component| u32::from(component.depth)).sum();
+            let depth = u8::try_from(depth).map_err(|_| DropCause::Unsupported)?;
+            all[0] = Component::alone(all[0].plane, depth);
+            used = 1;
         }
 
         let mut count = planes.iter().take_while(|plane| plane.step > 0).count();
         if planes[count..].iter().any(|plane| plane.step > 0) {
             return Err(DropCause::Unsupported);
         }
-        if has(AV_PIX_FMT_FLAG_PAL) {
+        if has(flag::PAL) {
             if count != 1 {
                 return Err(DropCause::Unsupported);
             }
@@ -135,12 +147,12 @@ impl Format {
 
         let mut traits = 0;
         for (flag, name) in [
-            (AV_PIX_FMT_FLAG_BE, PixelFormat::BIG_ENDIAN),
-            (AV_PIX_FMT_FLAG_RGB, PixelFormat::RGB),
-            (AV_PIX_FMT_FLAG_ALPHA, PixelFormat::ALPHA),
-            (AV_PIX_FMT_FLAG_PAL, PixelFormat::PALETTE),
-            (AV_PIX_FMT_FLAG_FLOAT, PixelFormat::FLOAT),
-            (AV_PIX_FMT_FLAG_BAYER, PixelFormat::BAYER),
+            (flag::BE, PixelFormat::BIG_ENDIAN),
+            (flag::RGB, PixelFormat::RGB),
+            (flag::ALPHA, PixelFormat::ALPHA),
+            (flag::PAL, PixelFormat::PALETTE),
+            (flag::FLOAT, PixelFormat::FLOAT),
+            (flag::BAYER, PixelFormat::BAYER),
         ] {
             if has(flag) {
                 traits |= name;
@@ -149,11 +161,9 @@ impl Format {
         if owners.iter().all(|&components| components <= 1) {
             traits |= PixelFormat::PLANAR;
         }
-        // SAFETY: not null, and a description's name is a string that lives as long as it.
-        let name = unsafe { CStr::from_ptr(description.name) }.to_str().unwrap_or_default();
-        let bits = u8::try_from(components[0].depth).unwrap_or(0);
-        // At most four planes.
-        let pixel_format = PixelFormat::new(name, number, count as u8, bits, (shift_x, shift_y), traits);
+        // At most four planes, and at most four components.
+        let components = all.get(..used).unwrap_or_default();
+        let pixel_format = PixelFormat::new(name, number, count as u8, components, (shift_x, shift_y), traits);
         Ok(Self { pixel_format, full_range: name.starts_with("yuvj"), planes })
     }
 
@@ -178,15 +188,53 @@ impl Format {
     }
 }
 
-#[cfg(test)]
+/// A component from its `plane`, `step`, `offset`, `shift` and `depth`, in bytes and in bits of the smallest word that
+/// holds a sample; none when these make no sense, or when a pixel begins within a byte.
+fn component_of(numbers: [c_int; 5], flags: u64) -> Option<Component> {
+    let [plane, step, offset, shift, depth] = numbers;
+    let (mut step, mut offset, mut shift) = (step, offset, shift);
+    let big_endian = flags & flag::BE != 0;
+    if flags & flag::BITSTREAM != 0 {
+        // Step and offset are in bits. Formats such as `xv30be` are words of 32 bits all the same, whose samples are
+        // counted from the low end; others put several pixels into a byte.
+        if step != 32 || !big_endian {
+            return None;
+        }
+        (step, offset, shift) = (4, 0, offset.checked_add(shift)?);
+        offset += match shift.checked_add(depth)? {
+            0..=8 => 3,
+            9..=16 => 2,
+            _ => 0,
+        };
+    } else if big_endian && shift.checked_add(depth)? <= 8 {
+        // FFmpeg gives the place of a word of two bytes here, of which this is the lower one.
+        offset = offset.checked_add(1)?;
+    }
+    let component = Component {
+        plane: u8::try_from(plane).ok()?,
+        offset: u8::try_from(offset).ok()?,
+        step: u8::try_from(step).ok().filter(|step| (1..=64).contains(step))?,
+        shift: u8::try_from(shift).ok()?,
+        depth: u8::try_from(depth).ok().filter(|&depth| depth > 0)?,
+    };
+    Some(component)
+}
+
+#[cfg(all(test, feature = "ffmpeg-next"))]
 mod tests {
-    use ffmpeg_next::ffi::AVPixelFormat;
+    use ffmpeg_next::ffi::{self, AVPixelFormat};
     use vas_ring::MAX_FRAME_BYTES;
 
     use super::*;
+    use crate::binding::Binding;
+    use crate::ffmpeg_next::FfmpegNext;
+
+    fn descriptor(id: AVPixelFormat) -> Descriptor {
+        FfmpegNext::descriptor(id as c_int).unwrap()
+    }
 
     fn format(id: AVPixelFormat) -> Format {
-        Format::of(id as c_int).unwrap()
+        Format::new(id as c_int, Some(descriptor(id))).unwrap()
     }
 
     fn planes(id: AVPixelFormat, width: u32, height: u32) -> Vec<[u32; 4]> {
@@ -194,6 +242,23 @@ mod tests {
         let (planes, _) = format.layout(width, height).unwrap();
         let used = planes[..usize::from(format.pixel_format.planes)].iter();
         used.map(|plane| [plane.offset, plane.stride, plane.row_bytes, plane.rows]).collect()
+    }
+
+    #[test]
+    fn flags_are_ffmpegs() {
+        for (ours, theirs) in [
+            (flag::BE, ffi::AV_PIX_FMT_FLAG_BE),
+            (flag::PAL, ffi::AV_PIX_FMT_FLAG_PAL),
+            (flag::BITSTREAM, ffi::AV_PIX_FMT_FLAG_BITSTREAM),
+            (flag::HWACCEL, ffi::AV_PIX_FMT_FLAG_HWACCEL),
+            (flag::RGB, ffi::AV_PIX_FMT_FLAG_RGB),
+            (flag::ALPHA, ffi::AV_PIX_FMT_FLAG_ALPHA),
+            (flag::BAYER, ffi::AV_PIX_FMT_FLAG_BAYER),
+            (flag::FLOAT, ffi::AV_PIX_FMT_FLAG_FLOAT),
+        ] {
+            assert_eq!(ours, theirs as u64);
+        }
+        assert_eq!(crate::orientation::DISPLAY_MATRIX, ffi::AVFrameSideDataType::AV_FRAME_DATA_DISPLAYMATRIX as c_int);
     }
 
     #[test]
@@ -221,10 +286,57 @@ mod tests {
         assert_eq!(traits(AV_PIX_FMT_RGB48BE), PixelFormat::BIG_ENDIAN | PixelFormat::RGB);
         assert_eq!(traits(AV_PIX_FMT_YUVA420P), PixelFormat::ALPHA | PixelFormat::PLANAR);
         assert!(format(AV_PIX_FMT_PAL8).pixel_format.has(PixelFormat::PALETTE));
-        assert!(format(AV_PIX_FMT_BAYER_BGGR8).pixel_format.has(PixelFormat::BAYER));
         assert!(format(AV_PIX_FMT_GRAYF32LE).pixel_format.has(PixelFormat::FLOAT));
         assert!(format(AV_PIX_FMT_YUVJ420P).full_range && !format(AV_PIX_FMT_YUV420P).full_range);
-        assert_eq!(format(AV_PIX_FMT_P010LE).pixel_format.bits, 10);
+    }
+
+    #[test]
+    fn components() {
+        use AVPixelFormat::*;
+        let components = |id| {
+            let format = format(id).pixel_format;
+            format.components().iter().map(|it| [it.plane, it.offset, it.step, it.shift, it.depth]).collect::<Vec<_>>()
+        };
+        assert_eq!(components(AV_PIX_FMT_P010LE), [[0, 0, 2, 6, 10], [1, 0, 4, 6, 10], [1, 2, 4, 6, 10]]);
+        assert_eq!(components(AV_PIX_FMT_RGB565LE), [[0, 1, 2, 3, 5], [0, 0, 2, 5, 6], [0, 0, 2, 0, 5]]);
+        // The upper byte comes first.
+        assert_eq!(components(AV_PIX_FMT_RGB565BE), [[0, 0, 2, 3, 5], [0, 0, 2, 5, 6], [0, 1, 2, 0, 5]]);
+        assert_eq!(components(AV_PIX_FMT_YUYV422), [[0, 0, 2, 0, 8], [0, 1, 4, 0, 8], [0, 3, 4, 0, 8]]);
+        assert_eq!(components(AV_PIX_FMT_UYYVYY411), [[0, 1, 0, 0, 8], [0, 0, 6, 0, 8], [0, 3, 6, 0, 8]]);
+        assert_eq!(components(AV_PIX_FMT_BAYER_RGGB16BE), [[0, 0, 2, 0, 16]]);
+        assert_eq!(format(AV_PIX_FMT_BAYER_RGGB16BE).pixel_format.mosaic(), Some("rggb"));
+        assert_eq!(components(AV_PIX_FMT_BAYER_GBRG8), [[0, 0, 1, 0, 8]]);
+        assert_eq!(components(AV_PIX_FMT_PAL8), [[0, 0, 1, 0, 8]]);
+    }
+
+    /// `xv30be` and `v30xbe` of FFmpeg 7 on are called bitstreams for how their samples are counted, and are words of
+    /// 32 bits. Formats that put several pixels into a byte stay refused.
+    #[test]
+    fn words_that_are_called_bitstreams() {
+        let flags = flag::BE | flag::BITSTREAM;
+        let of = |name, flags, comp: [[c_int; 5]; 4], nb_components| {
+            let (log2_chroma_w, log2_chroma_h) = (0, 0);
+            Format::new(
+                7,
+                Some(Descriptor { name: Some(name), nb_components, log2_chroma_w, log2_chroma_h, flags, comp }),
+            )
+        };
+        let words = |y, u, v| [[0, 32, y, 0, 10], [0, 32, u, 0, 10], [0, 32, v, 0, 10], [0; 5]];
+        let xv30be = of(c"xv30be", flags, words(10, 0, 20), 3).unwrap();
+        assert_eq!(xv30be.layout(161, 121).unwrap().0[0], Plane { offset: 0, stride: 704, row_bytes: 644, rows: 121 });
+        let places = |format: &Format| -> Vec<_> {
+            format.pixel_format.components().iter().map(|it| (it.offset, it.step, it.shift, it.word_bytes())).collect()
+        };
+        assert_eq!(places(&xv30be), [(0, 4, 10, 4), (2, 4, 0, 2), (0, 4, 20, 4)]);
+        let v30xbe = of(c"v30xbe", flags, words(12, 2, 22), 3).unwrap();
+        assert_eq!(places(&v30xbe), [(0, 4, 12, 4), (2, 4, 2, 2), (0, 4, 22, 4)]);
+        assert!(v30xbe.pixel_format.has(PixelFormat::BIG_ENDIAN));
+
+        let unsupported = Err(DropCause::Unsupported);
+        assert_eq!(of(c"xv30?", flag::BITSTREAM, words(10, 0, 20), 3), unsupported, "what byte order?");
+        for id in [AVPixelFormat::AV_PIX_FMT_MONOWHITE, AVPixelFormat::AV_PIX_FMT_RGB4] {
+            assert_eq!(Format::new(id as c_int, Some(descriptor(id))), unsupported);
+        }
     }
 
     #[test]
@@ -241,28 +353,38 @@ mod tests {
     /// Descriptors that no FFmpeg has yet.
     #[test]
     fn odd_descriptors() {
-        // SAFETY: the library's own.
-        let sound = unsafe { &*av_pix_fmt_desc_get(0) };
-        // SAFETY: a description is plain old data.
-        let copy = || unsafe { std::ptr::read(sound) };
-        assert_eq!(Format::from_descriptor(0, &copy()), Format::of(0));
-        type Spoil = fn(&mut AVPixFmtDescriptor);
-        let spoil: [Spoil; 9] = [
-            |it| it.comp[1].plane = 4,
-            |it| it.comp[1].plane = -1,
-            |it| it.comp[0].step = 0,
-            |it| it.comp[0].step = -1,
-            |it| it.comp[0].step = i32::MAX,
-            |it| (it.nb_components, it.comp[1].plane) = (2, 2),
+        const PLANE: usize = 0;
+        const STEP: usize = 1;
+        const OFFSET: usize = 2;
+        const SHIFT: usize = 3;
+        const DEPTH: usize = 4;
+        let sound = descriptor(AVPixelFormat::AV_PIX_FMT_YUV420P);
+        type Spoil = fn(&mut Descriptor);
+        let spoil: [Spoil; 16] = [
+            |it| it.comp[1][PLANE] = 4,
+            |it| it.comp[1][PLANE] = -1,
+            |it| it.comp[0][STEP] = 0,
+            |it| it.comp[0][STEP] = -1,
+            |it| it.comp[0][STEP] = i32::MAX,
+            |it| it.comp[0][OFFSET] = -1,
+            |it| it.comp[0][OFFSET] = 256,
+            |it| it.comp[0][SHIFT] = -1,
+            |it| (it.flags, it.comp[0][SHIFT]) = (it.flags | flag::BE, i32::MAX),
+            |it| (it.flags, it.comp[0][OFFSET]) = (it.flags | flag::BE | flag::BITSTREAM, i32::MAX),
+            |it| it.comp[2][DEPTH] = 0,
+            |it| it.comp[2][DEPTH] = 1 << 20,
+            |it| (it.nb_components, it.comp[1][PLANE]) = (2, 2),
             |it| it.nb_components = 9,
             |it| it.log2_chroma_w = 32,
-            |it| it.flags |= AV_PIX_FMT_FLAG_PAL as u64,
+            |it| it.flags |= flag::PAL,
         ];
         for (n, spoil) in spoil.into_iter().enumerate() {
-            let mut odd = copy();
+            let mut odd = sound;
             spoil(&mut odd);
-            assert_eq!(Format::from_descriptor(0, &odd), Err(DropCause::Unsupported), "{n}");
+            assert_eq!(Format::new(0, Some(odd)), Err(DropCause::Unsupported), "{n}");
         }
+        assert_eq!(Format::new(0, Some(Descriptor { name: None, ..sound })), Err(DropCause::Unsupported));
+        assert_eq!(Format::new(0, None), Err(DropCause::Unsupported));
     }
 
     #[test]

@@ -1,74 +1,60 @@
 //! What a frame says of itself beside its layout.
 
-use std::mem::ManuallyDrop;
+use core::ffi::c_int;
 
-use ffmpeg_next::ffi::{AV_NOPTS_VALUE, AVFrame};
-use ffmpeg_next::frame::Video;
-use libc::c_int;
-use vas_ring::{ColorRange, FrameEntry, FrameFlags, Geometry, Rational};
+use vas_ring::{ColorRange, FrameEntry, FrameFlags, Geometry, Orientation, Rational};
 
+use crate::binding::Fields;
 use crate::plan::Plan;
 
-const _: () = assert!(FrameEntry::NO_PTS == AV_NOPTS_VALUE);
-
 /// The frame's entry, except for what the ring fills in and the time.
-///
-/// # Safety
-///
-/// `frame` points to an `AVFrame`. Its fields may hold anything.
-pub(crate) unsafe fn entry(frame: *const AVFrame, plan: &Plan, time_base: Rational) -> FrameEntry {
-    // SAFETY: the pointer is good by the caller's word; fields that are Rust enums are read as the integers that they
-    // are in C.
-    let (pts, guess, aspect, range, matrix) = unsafe {
-        (
-            (*frame).pts,
-            (*frame).best_effort_timestamp,
-            (*frame).sample_aspect_ratio,
-            (&raw const (*frame).color_range).cast::<c_int>().read(),
-            (&raw const (*frame).colorspace).cast::<c_int>().read(),
-        )
-    };
-    let known = aspect.num > 0 && aspect.den > 0;
+pub(crate) fn entry(fields: &Fields, plan: &Plan, orientation: Orientation, time_base: Rational) -> FrameEntry {
+    let [num, den] = fields.sample_aspect_ratio;
+    // FFmpeg's numbers are those of H.273; 2 is "unspecified".
+    let h273 = |number: c_int| u8::try_from(number).unwrap_or(2);
     FrameEntry {
-        raw_pts: if pts == AV_NOPTS_VALUE { guess } else { pts },
+        raw_pts: if fields.pts == FrameEntry::NO_PTS { fields.best_effort_timestamp } else { fields.pts },
         time_base,
         geometry: Geometry {
             width: plan.width,
             height: plan.height,
-            sample_aspect_ratio: if known {
-                Rational { num: aspect.num, den: aspect.den }
-            } else {
-                Rational::default()
-            },
+            sample_aspect_ratio: if num > 0 && den > 0 { Rational { num, den } } else { Rational::default() },
             pixel_format: plan.pixel_format,
             planes: plan.planes,
         },
         bytes: plan.bytes,
-        // SAFETY: by the caller's word.
-        flags: unsafe { flags(frame) },
-        color_range: match range {
+        flags: flags(fields, plan.has_all_flags),
+        color_range: match fields.color_range {
             1 => ColorRange::LIMITED,
             2 => ColorRange::FULL,
             _ if plan.full_range => ColorRange::FULL,
             _ => ColorRange::UNSPECIFIED,
         },
-        // FFmpeg's numbers are those of H.273; 2 is "unspecified".
-        color_matrix: u8::try_from(matrix).unwrap_or(2),
+        color_matrix: h273(fields.colorspace),
+        color_primaries: h273(fields.color_primaries),
+        color_transfer: h273(fields.color_trc),
+        chroma_location: u8::try_from(fields.chroma_location).unwrap_or(0),
+        orientation,
         ..FrameEntry::default()
     }
 }
 
-/// The flags, through the accessors of `ffmpeg-next`, which know where each version of FFmpeg keeps them.
-///
-/// # Safety
-///
-/// `frame` points to an `AVFrame`.
-unsafe fn flags(frame: *const AVFrame) -> FrameFlags {
-    // SAFETY: a `Video` is a pointer. Dropping it would free the frame, and it is not dropped; nor is it written to.
-    let frame = ManuallyDrop::new(unsafe { Video::wrap(frame.cast_mut()) });
+/// `avutil_version()` from which `flags` say what had fields of their own before: 58.7.0, of FFmpeg 6.1.
+pub(crate) const ALL_FLAGS_SINCE: u32 = 58 << 16 | 7 << 8;
+
+/// The flags, from where this version of FFmpeg keeps them.
+fn flags(fields: &Fields, has_all_flags: bool) -> FrameFlags {
+    const CORRUPT: c_int = 1;
+    const KEY: c_int = 1 << 1;
+    const INTERLACED: c_int = 1 << 3;
+    const TOP_FIELD_FIRST: c_int = 1 << 4;
+    let [key, interlaced, top_field_first] = match fields.flag_fields {
+        Some(fields) if !has_all_flags => fields.map(|field| field != 0),
+        _ => [KEY, INTERLACED, TOP_FIELD_FIRST].map(|flag| fields.flags & flag != 0),
+    };
     FrameFlags::default()
-        .with(FrameFlags::KEY, frame.is_key())
-        .with(FrameFlags::INTERLACED, frame.is_interlaced())
-        .with(FrameFlags::TOP_FIELD_FIRST, frame.is_top_first())
-        .with(FrameFlags::CORRUPT, frame.is_corrupt())
+        .with(FrameFlags::KEY, key)
+        .with(FrameFlags::INTERLACED, interlaced)
+        .with(FrameFlags::TOP_FIELD_FIRST, top_field_first)
+        .with(FrameFlags::CORRUPT, fields.flags & CORRUPT != 0)
 }

@@ -1,10 +1,12 @@
 //! From the numbers in a frame to what is copied where, all of it checked.
 
-use ffmpeg_next::ffi::AVFrame;
-use libc::c_int;
+use core::ffi::c_int;
+
 use vas_ring::{DropCause, PixelFormat, Plane};
 
+use crate::binding::{Binding, Fields};
 use crate::format::Format;
+use crate::picture::ALL_FLAGS_SINCE;
 
 /// Everything that a frame's layout follows from, except where its planes are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,23 +20,11 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// # Safety
-    ///
-    /// `frame` points to an `AVFrame`. Its fields may hold anything.
     #[inline]
-    pub(crate) unsafe fn of(frame: *const AVFrame) -> Self {
-        // SAFETY: reads of integers through a pointer that is good by the caller's word. No reference to the whole is
-        // made, as some fields are Rust enums and might hold a number that is none of theirs.
-        unsafe {
-            let linesize = &raw const (*frame).linesize;
-            Self {
-                format: (*frame).format,
-                width: (*frame).width,
-                height: (*frame).height,
-                linesize: linesize.cast::<[c_int; 4]>().read(),
-                crop: [(*frame).crop_top, (*frame).crop_bottom, (*frame).crop_left, (*frame).crop_right],
-            }
-        }
+    pub(crate) fn of(fields: &Fields) -> Self {
+        let [linesize @ .., _, _, _, _] = fields.linesize;
+        let Fields { format, width, height, crop, .. } = *fields;
+        Self { format, width, height, linesize, crop }
     }
 
     /// Visible width and height, and the pixels to leave out at the left and top.
@@ -60,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) height: u32,
     pub(crate) pixel_format: PixelFormat,
     pub(crate) full_range: bool,
+    /// Whether this FFmpeg has all flags in `AVFrame::flags`.
+    pub(crate) has_all_flags: bool,
     /// Where the planes go.
     pub(crate) planes: [Plane; 4],
     /// Where they come from.
@@ -84,8 +76,8 @@ pub(crate) struct Source {
 impl Plan {
     /// A plan for frames of this shape, or why there is none.
     #[cold]
-    pub(crate) fn new(shape: &Shape) -> Result<Self, DropCause> {
-        let format = Format::of(shape.format)?;
+    pub(crate) fn new<B: Binding>(shape: &Shape) -> Result<Self, DropCause> {
+        let format = Format::new(shape.format, B::descriptor(shape.format))?;
         let [width, height, left, top] = shape.visible().ok_or(DropCause::Malformed)?;
         let mut sources = [Source::default(); 4];
         for ((source, plane), &linesize) in sources.iter_mut().zip(format.planes()).zip(&shape.linesize) {
@@ -100,7 +92,8 @@ impl Plan {
         }
         let (planes, bytes) = format.layout(width, height)?;
         let (pixel_format, full_range) = (format.pixel_format, format.full_range);
-        Ok(Self { shape: *shape, width, height, pixel_format, full_range, planes, sources, bytes })
+        let has_all_flags = B::version() >= ALL_FLAGS_SINCE;
+        Ok(Self { shape: *shape, width, height, pixel_format, full_range, has_all_flags, planes, sources, bytes })
     }
 
     /// Destination and source of each plane.

@@ -3,10 +3,13 @@
 use std::error::Error;
 use std::fmt;
 
+use core::ffi::c_int;
+
 use ffmpeg_next::ffi::AVPixelFormat;
-use libc::c_int;
 use vas_ring::{DropCause, StreamSpec};
 
+use crate::binding::Binding;
+use crate::ffmpeg_next::FfmpegNext;
 use crate::format::Format;
 
 /// What frames of `width` by `height` pixels in FFmpeg's pixel format number `format` take. The number is that of
@@ -36,7 +39,7 @@ pub fn stream_spec(width: u32, height: u32, format: i32) -> Result<StreamSpec, S
     if width == 0 || height == 0 {
         return Err(StreamSpecError::Size { width, height });
     }
-    let planned = Format::of(number).and_then(|format| format.layout(width, height));
+    let planned = Format::new(number, FfmpegNext::descriptor(number)).and_then(|format| format.layout(width, height));
     match planned {
         Ok((_, bytes)) => Ok(StreamSpec { width, height, frame_bytes: bytes as usize }),
         Err(DropCause::Hardware) => Err(StreamSpecError::Hardware { format }),

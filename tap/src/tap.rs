@@ -2,13 +2,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use ffmpeg_next::ffi::AVFrame;
-use ffmpeg_next::frame::Video;
-use vas_ring::{CopyMode, DropCause, FrameSink, Rational};
+use vas_ring::{CopyMode, DropCause, FrameSink, Orientation, Rational};
 
+use crate::binding::{Binding, Fields, Frame, RawFrame, TimeBase};
 use crate::copy::Kernel;
 use crate::plan::{Plan, Shape};
-use crate::{bounds, clock, picture};
+use crate::{bounds, clock, orientation, picture};
 
 /// What became of an offered frame.
 ///
@@ -84,10 +83,11 @@ impl<S: FrameSink> Tap<S> {
 
     /// Says what the unit of the frames' presentation times is. Without it, entries carry 0/1: unknown.
     ///
-    /// That of the stream that is decoded, for a decoder that passes its packets' times on, as they all do.
+    /// That of the stream that is decoded, for a decoder that passes its packets' times on, as they all do: an
+    /// `AVRational` of the host's binding, `ffmpeg_next::Rational`, or `(numerator, denominator)`.
     #[must_use]
-    pub fn with_time_base(mut self, time_base: ffmpeg_next::Rational) -> Self {
-        self.time_base = Rational { num: time_base.numerator(), den: time_base.denominator() };
+    pub fn with_time_base<B>(mut self, time_base: impl TimeBase<B>) -> Self {
+        self.time_base = time_base.rational();
         self
     }
 
@@ -116,43 +116,49 @@ impl<S: FrameSink> Tap<S> {
     /// Copies a frame into the ring, if export is on, anyone reads, and the frame can be copied. Says what became of
     /// it, which is all that a caller could do about it.
     ///
+    /// Takes the frames of `ffmpeg-next`, and those of any other binding that [`binding!`](crate::binding!) was told.
+    ///
     /// Never fails, blocks, allocates, calls the system or unwinds. Should the sink panic, the tap says
     /// [`Offer::Off`], for good.
     #[inline]
-    pub fn offer(&mut self, frame: &Video) -> Offer {
-        // SAFETY: a `Video` holds a pointer to a frame, or null when there was no memory for one.
-        unsafe { self.offer_raw(frame.as_ptr()) }
+    pub fn offer<B: Binding>(&mut self, frame: &impl Frame<B>) -> Offer {
+        if self.sink.is_off() {
+            return Offer::Off;
+        }
+        // SAFETY: null or a frame as FFmpeg made it, while the wrapper is borrowed: the promise of `Frame`.
+        unsafe { self.offer_on::<B>(frame.as_av_frame()) }
     }
 
-    /// As [`offer`](Self::offer), for hosts that have other bindings to the same FFmpeg.
+    /// As [`offer`](Self::offer), for a pointer to a binding's `AVFrame`.
     ///
-    /// A null pointer, null planes, and numbers that make no sense are refused, as are rows that run out of the buffer
-    /// that they start in, where the frame says what its buffers are.
+    /// A null pointer, null planes, and numbers that make no sense are refused, as are planes that do not lie wholly
+    /// in one of the frame's buffers, unless none of them has to do with any buffer: such a frame's pixels are not
+    /// FFmpeg's, and the caller's word is all that there is.
     ///
     /// # Safety
     ///
-    /// `frame` is null or points to an `AVFrame` of the FFmpeg that this crate is linked with. Its `buf` are null or
-    /// valid; planes that lie in none of them have as many bytes as the frame's format, size and linesizes say. Nobody
-    /// writes to frame or pixels during the call.
+    /// `frame` is null or points to an `AVFrame` of the FFmpeg that the binding is linked with. Its `buf`,
+    /// `extended_buf` and `side_data` are as FFmpeg makes them; planes that have to do with no buffer have as many
+    /// bytes as the frame's format, size and linesizes say. Nobody writes to frame or pixels during the call.
     #[inline]
-    pub unsafe fn offer_raw(&mut self, frame: *const AVFrame) -> Offer {
+    pub unsafe fn offer_ptr<F: RawFrame<B>, B: Binding<Frame = F>>(&mut self, frame: *const F) -> Offer {
         if self.sink.is_off() {
             return Offer::Off;
         }
         // SAFETY: passed on.
-        unsafe { self.offer_on(frame) }
+        unsafe { self.offer_on::<B>(frame) }
     }
 
     /// # Safety
     ///
-    /// As [`offer_raw`](Self::offer_raw).
+    /// As [`offer_ptr`](Self::offer_ptr).
     #[inline(never)]
-    unsafe fn offer_on(&mut self, frame: *const AVFrame) -> Offer {
+    unsafe fn offer_on<B: Binding>(&mut self, frame: *const B::Frame) -> Offer {
         if self.broken {
             return Offer::Off;
         }
         // SAFETY: passed on.
-        let offered = catch_unwind(AssertUnwindSafe(|| match unsafe { self.try_offer(frame) } {
+        let offered = catch_unwind(AssertUnwindSafe(|| match unsafe { self.try_offer::<B>(frame) } {
             Ok(id) => Offer::Published(id),
             Err(Refusal::Counted(cause)) => Offer::Dropped(cause),
             Err(Refusal::Uncounted(cause)) => {
@@ -172,17 +178,23 @@ impl<S: FrameSink> Tap<S> {
     ///
     /// # Safety
     ///
-    /// As [`offer_raw`](Self::offer_raw).
-    unsafe fn try_offer(&mut self, frame: *const AVFrame) -> Result<u64, Refusal> {
+    /// As [`offer_ptr`](Self::offer_ptr).
+    unsafe fn try_offer<B: Binding>(&mut self, frame: *const B::Frame) -> Result<u64, Refusal> {
         // Read once at most, and not for a frame that nobody wants.
         let mut time = None;
         let mut now = || *time.get_or_insert_with(clock::monotonic_ns);
         self.sink.demand(&mut now).map_err(Refusal::Uncounted)?;
         let monotonic_ns = now();
+        if frame.is_null() {
+            return Err(Refusal::Uncounted(DropCause::Malformed));
+        }
+        // SAFETY: not null, so it points to a frame by the caller's word.
+        let fields = unsafe { B::fields(frame) };
         // SAFETY: passed on.
-        let (plan, data) = unsafe { plan(&mut self.plan, frame) }.map_err(Refusal::Uncounted)?;
-        // SAFETY: `plan` has found the pointer not to be null; the rest is passed on.
-        let mut entry = unsafe { picture::entry(frame, plan, self.time_base) };
+        let (plan, data) = unsafe { plan::<B>(&mut self.plan, &fields) }.map_err(Refusal::Uncounted)?;
+        // SAFETY: as above.
+        let orientation = unsafe { orientation_of::<B>(frame, &fields) };
+        let mut entry = picture::entry(&fields, plan, orientation, self.time_base);
         entry.monotonic_ns = monotonic_ns;
 
         let bytes = plan.bytes as usize;
@@ -216,22 +228,39 @@ enum Refusal {
 ///
 /// # Safety
 ///
-/// As [`Tap::offer_raw`].
-unsafe fn plan(kept: &mut Option<Plan>, frame: *const AVFrame) -> Result<(&Plan, [*const u8; 4]), DropCause> {
-    if frame.is_null() {
-        return Err(DropCause::Malformed);
-    }
-    // SAFETY: not null, so it points to a frame by the caller's word.
-    let (shape, on_device) = unsafe { (Shape::of(frame), !(*frame).hw_frames_ctx.is_null()) };
-    if on_device {
+/// The fields are those of a frame as [`Tap::offer_ptr`] wants it.
+unsafe fn plan<'a, B: Binding>(
+    kept: &'a mut Option<Plan>,
+    fields: &Fields,
+) -> Result<(&'a Plan, [*const u8; 4]), DropCause> {
+    if fields.has_hw_frames_ctx {
         return Err(DropCause::Hardware);
     }
+    let shape = Shape::of(fields);
     if !kept.as_ref().is_some_and(|plan| plan.shape == shape) {
         *kept = None;
-        *kept = Some(Plan::new(&shape)?);
+        *kept = Some(Plan::new::<B>(&shape)?);
     }
     let Some(plan) = kept else { return Err(DropCause::Malformed) };
     // SAFETY: passed on.
-    let data = unsafe { bounds::planes(frame, plan) }.ok_or(DropCause::Malformed)?;
+    let data = unsafe { bounds::planes::<B>(fields, plan) }.ok_or(DropCause::Malformed)?;
     Ok((plan, data))
+}
+
+/// How the frame is to be turned for display.
+///
+/// # Safety
+///
+/// As [`Tap::offer_ptr`]; the fields are the frame's.
+unsafe fn orientation_of<B: Binding>(frame: *const B::Frame, fields: &Fields) -> Orientation {
+    if fields.nb_side_data <= 0 {
+        return Orientation::UNSPECIFIED;
+    }
+    // SAFETY: passed on.
+    match unsafe { B::side_data(frame, orientation::DISPLAY_MATRIX) } {
+        None => Orientation::UNSPECIFIED,
+        Some((data, _)) if data.is_null() => Orientation::OTHER,
+        // SAFETY: as many bytes as the side data say, by the caller's word.
+        Some((data, size)) => orientation::of_matrix(unsafe { core::slice::from_raw_parts(data, size) }),
+    }
 }

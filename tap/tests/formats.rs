@@ -45,7 +45,7 @@ impl Case<'_> {
     fn check(&mut self, frame: &RawFrame, reference: &RawFrame, what: &str) {
         let before = frame.bits();
         // SAFETY: each test makes planes as large as the frame's fields say.
-        let offer = unsafe { self.tap.offer_raw(frame.as_ptr()) };
+        let offer = unsafe { self.tap.offer_ptr(frame.as_ptr()) };
         assert!(matches!(offer, Offer::Published(_)), "{} {what}: {offer:?}", self.format.name());
         assert_eq!(frame.bits(), before, "{} {what}: the frame changed", self.format.name());
         let lease = self.reader.latest().unwrap().unwrap();
@@ -306,7 +306,7 @@ fn the_others_are_refused() {
                 (*frame.as_ptr()).data[n] = ptr::without_provenance_mut(0x1000 * (n + 1));
                 (*frame.as_ptr()).linesize[n] = 64;
             }
-            tap.offer_raw(frame.as_ptr())
+            tap.offer_ptr(frame.as_ptr())
         };
         assert!(matches!(offer, Offer::Dropped(cause) if cause == expected), "{}: {offer:?}", format.name());
     }

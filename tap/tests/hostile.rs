@@ -23,7 +23,7 @@ fn offer(format: i32, spoil: impl FnOnce(&mut AVFrame)) -> Offer {
     unsafe {
         assert_eq!(av_frame_get_buffer(frame.as_ptr(), 0), 0);
         spoil(&mut *frame.as_ptr());
-        let offer = tap.offer_raw(frame.as_ptr());
+        let offer = tap.offer_ptr(frame.as_ptr());
         // A device that never was is not to be freed.
         (*frame.as_ptr()).hw_frames_ctx = ptr::null_mut();
         offer
@@ -87,7 +87,7 @@ fn no_frame_at_all() {
     let (ring, mut tap) = support::tap(64);
     let _reader = ring.subscribe().unwrap();
     // SAFETY: null is allowed.
-    assert_eq!(unsafe { tap.offer_raw(ptr::null()) }, Offer::Dropped(DropCause::Malformed));
+    assert_eq!(unsafe { tap.offer_ptr(ptr::null::<AVFrame>()) }, Offer::Dropped(DropCause::Malformed));
     assert_eq!(tap.offer(&ffmpeg_next::frame::Video::empty()), Offer::Dropped(DropCause::Unsupported));
 }
 
@@ -103,12 +103,12 @@ fn the_next_frame_is_judged_anew() {
         assert_eq!(av_frame_get_buffer(raw, 0), 0);
         let linesize = (*raw).linesize[0];
         for round in 0..3 {
-            assert_eq!(tap.offer_raw(raw), Offer::Published(3 * round));
+            assert_eq!(tap.offer_ptr(raw), Offer::Published(3 * round));
             (*raw).linesize[0] = 1;
-            assert_eq!(tap.offer_raw(raw), Offer::Dropped(DropCause::Malformed));
+            assert_eq!(tap.offer_ptr(raw), Offer::Dropped(DropCause::Malformed));
             (*raw).linesize[0] = linesize;
             let plane = std::mem::replace(&mut (*raw).data[1], ptr::null_mut());
-            assert_eq!(tap.offer_raw(raw), Offer::Dropped(DropCause::Malformed));
+            assert_eq!(tap.offer_ptr(raw), Offer::Dropped(DropCause::Malformed));
             (*raw).data[1] = plane;
         }
     }
@@ -227,7 +227,7 @@ fn random_frames() {
                 fuzz.spoil(frame.as_ptr());
             }
             // SAFETY: planes are null or start in the buffers that the frame refers to.
-            match unsafe { tap.offer_raw(frame.as_ptr()) } {
+            match unsafe { tap.offer_ptr(frame.as_ptr()) } {
                 Offer::Published(published) => {
                     assert_eq!(published, id);
                     let lease = reader.latest().unwrap().unwrap();

@@ -52,7 +52,7 @@ fn published_with_its_id_and_entry() {
     let aspect = lease.geometry.sample_aspect_ratio;
     assert_eq!((aspect.num, aspect.den), (4, 3));
     let format = lease.geometry.pixel_format;
-    assert_eq!((format.name(), format.planes, format.bits, format.chroma_shift()), ("yuv420p", 3, 8, (1, 1)));
+    assert_eq!((format.name(), format.planes, format.depth(), format.chroma_shift()), ("yuv420p", 3, 8, (1, 1)));
     assert!(format.has(PixelFormat::PLANAR) && !format.has(PixelFormat::RGB) && !format.has(PixelFormat::ALPHA));
     // Where a frame keeps the other flags depends on the version of FFmpeg: decoded ones are compared in `streams.rs`.
     assert!(!lease.flags.contains(FrameFlags::CORRUPT) && !lease.flags.contains(FrameFlags::INTERLACED));
