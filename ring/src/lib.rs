@@ -57,6 +57,8 @@ mod plane;
 mod pod;
 #[allow(unsafe_code)]
 mod reader;
+#[allow(unsafe_code)]
+mod retired;
 mod ring;
 mod seats;
 #[allow(unsafe_code)]
@@ -75,6 +77,7 @@ pub use memory::{HeapMemory, PixelMemory};
 pub use pixel_format::{Component, PixelFormat};
 pub use plane::{ComponentView, PlaneView, SampleError, Samples};
 pub use reader::{ReadError, Reader};
+pub use retired::Retired;
 pub use ring::{Identity, Ring, RingError, SubscribeError};
 pub use sink::{CopyMode, FrameSink, StreamSpec};
 pub use spec::{MAX_BUDGET, MAX_DEPTH, MAX_FRAME_BYTES, MAX_READERS, RingSpec, SpecError};

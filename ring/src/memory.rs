@@ -15,7 +15,8 @@ use crate::spec::LINE;
 /// # Safety
 ///
 /// [`base`](Self::base) and [`len`](Self::len) always return the same values. The bytes between are initialised,
-/// valid for reads and writes from any thread, not reached by anybody else, and stay so until the drop.
+/// valid for reads and writes from any thread, not reached by anybody else, and stay so until the drop, or until
+/// [`Retired::reclaim`](crate::Retired::reclaim) gives them back.
 pub unsafe trait PixelMemory: Send + Sync {
     /// The first byte. [`Ring::new`](crate::Ring::new) refuses a base that is not on a 64-byte boundary.
     fn base(&self) -> NonNull<u8>;

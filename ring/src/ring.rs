@@ -7,6 +7,7 @@ use core::fmt;
 use crate::CameraId;
 use crate::memory::PixelMemory;
 use crate::reader::{Reader, stats_of};
+use crate::retired::Retired;
 use crate::shared::Shared;
 use crate::spec::{LINE, RingSpec};
 use crate::stats::{ReaderStats, RingStats};
@@ -97,6 +98,16 @@ impl Ring {
             reopen(&mut writer);
             writer
         })
+    }
+
+    /// Ends the ring for good, after its writer was dropped: it takes the writer's seat and keeps it, so that
+    /// [`writer`](Self::writer) gives none any more. None while the seat is taken.
+    pub fn retire(&self) -> Option<Retired> {
+        self.shared.seats.take_writer().then(|| Retired::seated(self.clone()))
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// What all frames of the ring have in common.

@@ -125,6 +125,46 @@ impl Desk {
         }
         None
     }
+
+    /// Gives each slot to `free` that nobody leases, once for all time, for a ring that is not written any more. Without
+    /// readers that are subscribed, the newest are retired first.
+    pub(crate) fn reclaim(&mut self, shared: &Shared, mut free: impl FnMut(u16)) {
+        let retired = self.front.get_retired();
+        self.front = Front::EMPTY;
+        if let Some(slot) = retired {
+            self.shut(shared, slot, &mut free);
+        }
+        // Who subscribes from now on begins after the last frame, and leases none: it takes its place after the last writer
+        // left its own, in the same word, and sees what the writer did before.
+        if !shared.seats.any_reader() {
+            while let Some(n) = self.readable.checked_sub(1) {
+                self.readable = n;
+                let position = self.head.position().minus(n as u64);
+                self.shut(shared, shared.head.slot(self.head, position), &mut free);
+            }
+        }
+        for _ in 0..self.held.len() {
+            let Some(slot) = self.held.pop_front() else { return };
+            if shared.word(usize::from(slot)).claim_again().is_owned() {
+                free(slot);
+            } else {
+                self.held.push_back(slot);
+            }
+        }
+        while usize::from(self.fresh) < shared.spec.slots() {
+            self.fresh += 1;
+            free(self.fresh - 1);
+        }
+    }
+
+    /// Shuts a slot that is open, and frees it or keeps it for later.
+    fn shut(&mut self, shared: &Shared, slot: u16, free: &mut impl FnMut(u16)) {
+        if shared.word(usize::from(slot)).claim().is_owned() {
+            free(slot);
+        } else {
+            self.held.push_back(slot);
+        }
+    }
 }
 
 /// The one writer of a ring: the decode thread's end.

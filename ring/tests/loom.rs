@@ -565,3 +565,78 @@ fn abandoned_claims() {
         },
     );
 }
+
+/// A reader of a ring that has ended reads on to the end: the newest K stay until it leaves, and what is freed is read by
+/// nobody.
+#[test]
+fn retired_ring_is_read_to_the_end() {
+    Model::new("retired ring is read to the end").depth(2).explore(|mut stage| {
+        let it = stage.follower();
+        stage.publish(3);
+        stage.follow(it, |mut it| {
+            for _ in 0..2 {
+                it.take(Reader::next).expect("open to the end").iter().for_each(assert_whole);
+            }
+            it
+        });
+        let mut ending = stage.retire();
+        assert_eq!(ending.kept(), 2, "the newest two stay");
+        ending.reclaim();
+        for mut it in stage.join() {
+            assert_eq!(it.take(Reader::next).unwrap_err(), ReadError::Closed);
+            assert_eq!(it.missed().overwritten, 0, "missed before it was told");
+        }
+        ending.reclaim();
+        assert_eq!(ending.kept(), 0);
+        assert!(stage.ring.writer().is_none(), "a writer came back");
+    });
+}
+
+/// Leases of a ring that has ended keep their slots, given back by whom it may be, also after their reader has gone.
+#[test]
+fn retired_ring_waits_for_leases() {
+    Model::new("retired ring waits for leases").readers(2).explore(|mut stage| {
+        let (mut first, mut second) = (stage.follower(), stage.follower());
+        stage.publish(1);
+        let old = first.take_latest().unwrap();
+        stage.publish(1);
+        let newest = second.take_latest().unwrap();
+        stage.spare(thread::spawn(move || assert_whole(&old)));
+        stage.spare(thread::spawn(move || {
+            drop(second.into_reader());
+            assert_whole(&newest);
+        }));
+        let mut ending = stage.retire();
+        ending.reclaim();
+        stage.join();
+        ending.reclaim();
+        assert_eq!(ending.kept(), 1, "the newest stays for the first reader");
+        drop(first.into_reader());
+        ending.reclaim();
+        assert_eq!(ending.kept(), 0);
+    });
+}
+
+/// A reader that leaves while the ring ends, and one that comes: each gets frames or is told of the end.
+#[test]
+fn retired_ring_has_guests() {
+    Model::new("retired ring has guests").readers(2).bound(3).explore(|mut stage| {
+        let it = stage.follower();
+        stage.publish(1);
+        stage.spare(thread::spawn(move || drop(it.latest(1).into_reader())));
+        let ring = stage.ring.clone();
+        stage.spare(thread::spawn(move || {
+            let mut it = Follower::new(ring.subscribe().unwrap());
+            match it.take(Reader::next) {
+                Ok(lease) => lease.iter().for_each(assert_whole),
+                Err(error) => assert_eq!(error, ReadError::Closed),
+            }
+        }));
+        stage.publish(1);
+        let mut ending = stage.retire();
+        ending.reclaim();
+        stage.join();
+        ending.reclaim();
+        assert_eq!(ending.kept(), 0);
+    });
+}

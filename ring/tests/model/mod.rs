@@ -1,12 +1,14 @@
 //! The driver that all models share.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use loom::thread::{self, JoinHandle};
 use vas_ring::{
-    DropCause, FrameEntry, HeapMemory, Identity, Lease, Missed, ReadError, Reader, Ring, RingSpec, Writer, operations,
+    DropCause, FrameEntry, HeapMemory, Identity, Lease, Missed, ReadError, Reader, Retired, Ring, RingSpec, Writer,
+    operations,
 };
 
 /// Bytes of a frame: the first and the last carry its id.
@@ -150,13 +152,46 @@ impl Stage {
         self.others.push(thread);
     }
 
+    /// Ends the ring, and frees what is free by now.
+    pub(crate) fn retire(&mut self) -> Ending {
+        drop(self.writer.take());
+        let mut ending = Ending { retired: self.ring.retire().expect("the writer is gone"), freed: BTreeSet::new() };
+        ending.reclaim();
+        ending
+    }
+
+    /// Waits for everything that was started.
+    pub(crate) fn join(&mut self) -> Vec<Follower> {
+        self.others.drain(..).for_each(|thread| thread.join().unwrap());
+        self.followers.drain(..).map(|thread| thread.join().unwrap()).collect()
+    }
+
     /// Stops the writer, waits for all, and checks every reader's sums.
     fn finish(mut self) {
         drop(self.writer.take());
-        self.others.into_iter().for_each(|thread| thread.join().unwrap());
-        for thread in self.followers {
-            thread.join().unwrap().finish(self.ring.stats().next_frame_id);
+        for it in self.join() {
+            it.finish(self.ring.stats().next_frame_id);
         }
+    }
+}
+
+/// A ring at its end, with the slots that were given back.
+pub(crate) struct Ending {
+    retired: Retired,
+    freed: BTreeSet<usize>,
+}
+
+impl Ending {
+    pub(crate) fn reclaim(&mut self) {
+        let freed = &mut self.freed;
+        self.retired.reclaim(|range| assert!(freed.insert(range.start), "{range:?} is freed again"));
+        let spec = self.retired.ring().spec();
+        assert_eq!(self.retired.slots_left(), spec.slots() - self.freed.len());
+    }
+
+    /// Slots that are kept.
+    pub(crate) fn kept(&self) -> usize {
+        self.retired.slots_left()
     }
 }
 
@@ -270,7 +305,7 @@ impl Follower {
 
 /// Counts the outcomes of a race that has two.
 pub(crate) fn canary() {
-    let outcomes = Arc::new(Mutex::new(std::collections::BTreeSet::new()));
+    let outcomes = Arc::new(Mutex::new(BTreeSet::new()));
     let seen = outcomes.clone();
     Model::new("canary").check(move |stage| {
         let mut it = stage.follower();

@@ -6,14 +6,16 @@
 mod common;
 mod oracle;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use common::{Counted, Drops, entry, fill, is_whole};
 use oracle::{Held, Oracle};
 use proptest::prelude::*;
-use vas_ring::{CameraId, DropCause, FrameEntry, Identity, Lease, ReadError, Reader, Ring, RingSpec, Writer};
+use vas_ring::{
+    CameraId, DropCause, FrameEntry, Identity, Lease, PixelMemory, ReadError, Reader, Ring, RingSpec, Writer,
+};
 
 /// A step. A number chooses among the handles that are there; without any, the step does nothing.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +74,8 @@ struct Stage {
     identity: Identity,
     ring: Ring,
     drops: Drops,
+    /// Where the pixels are.
+    base: usize,
     writer: Option<Writer>,
     readers: Vec<(usize, Reader)>,
     leases: Vec<(Held, Lease)>,
@@ -80,6 +84,8 @@ struct Stage {
     slots: HashMap<usize, bool>,
     /// Addresses of the newest frames, oldest first.
     readable: Vec<usize>,
+    /// Where each frame's slot begins in the memory.
+    slot_of: HashMap<u64, usize>,
 }
 
 impl Stage {
@@ -87,18 +93,21 @@ impl Stage {
         let camera_id = CameraId::new("yard").unwrap();
         let identity = Identity { camera_id, epoch: 3, generation: 5, first_frame_id };
         let (memory, drops) = Counted::new(&spec);
+        let base = memory.base().as_ptr().addr();
         let (ring, writer) = Ring::new(spec, identity, memory).unwrap();
         Self {
             oracle: Oracle::new(spec, first_frame_id),
             identity,
             ring,
             drops,
+            base,
             writer: Some(writer),
             readers: Vec::new(),
             leases: Vec::new(),
             most_leases: 0,
             slots: HashMap::new(),
             readable: Vec::new(),
+            slot_of: HashMap::new(),
         }
     }
 
@@ -191,6 +200,7 @@ impl Stage {
             self.readable.remove(0);
         }
         self.readable.push(address);
+        self.slot_of.insert(id, address - self.base);
         let Identity { camera_id, epoch, generation, .. } = self.identity;
         self.oracle.publish(FrameEntry { camera_id, epoch, generation, ..entry });
     }
@@ -259,6 +269,41 @@ impl Stage {
         assert_eq!(self.drops.get(), 0);
     }
 
+    /// Ends the ring for good, and lets go of its readers and leases in an order that `turn` decides: after each, what nobody
+    /// can read any more is given back, once.
+    fn retire(&mut self, mut turn: usize) {
+        if let Some(writer) = self.writer.take() {
+            assert!(self.ring.retire().is_none(), "there is a writer");
+            drop(writer);
+            self.oracle.close();
+        }
+        let mut retired = self.ring.retire().unwrap();
+        assert!(self.ring.writer().is_none() && self.ring.retire().is_none());
+        let spec = *self.ring.spec();
+        let newest: Vec<usize> = self.readable.iter().map(|address| address - self.base).collect();
+        let mut freed = BTreeSet::new();
+        loop {
+            retired.reclaim(|range| {
+                assert_eq!((range.start % spec.slot_stride(), range.len()), (0, spec.slot_stride()));
+                assert!(freed.insert(range.start), "given back twice");
+            });
+            let mut kept: BTreeSet<usize> = self.oracle.leased().iter().map(|id| self.slot_of[id]).collect();
+            if !self.readers.is_empty() {
+                kept.extend(&newest);
+            }
+            let all = (0..spec.slots()).map(|slot| slot * spec.slot_stride());
+            assert_eq!(freed, all.filter(|slot| !kept.contains(slot)).collect());
+            assert_eq!(retired.slots_left(), kept.len());
+            self.leases.iter().for_each(|(held, lease)| assert!(is_whole(lease.pixels(), held.entry.frame_id)));
+            match self.readers.len() + self.leases.len() {
+                0 => break,
+                left if turn % left < self.readers.len() => self.act(Step::Leave(turn % left)),
+                left => self.act(Step::DropLease(turn % left - self.readers.len())),
+            }
+            turn = turn / 3 + 7;
+        }
+    }
+
     /// Lets go of everything, in an order that `turn` decides.
     fn end(mut self, mut turn: usize) {
         let leaks = self.oracle.has_leaked();
@@ -293,6 +338,9 @@ fn run(spec: RingSpec, first_frame_id: u64, steps: &[Step], turn: usize) {
     for &step in steps {
         stage.act(step);
         stage.check();
+    }
+    if turn % 2 == 0 {
+        stage.retire(turn / 2);
     }
     stage.end(turn);
 }

@@ -242,6 +242,11 @@ impl Oracle {
         }
     }
 
+    /// Ids of the frames that are leased, leaked leases included.
+    pub(crate) fn leased(&self) -> Vec<u64> {
+        self.places.iter().flatten().flat_map(|it| &it.held).map(|held| held.entry.frame_id).collect()
+    }
+
     pub(crate) fn ring_stats(&self) -> RingStats {
         let (readers, leaving) = self.count();
         RingStats {

@@ -1,0 +1,89 @@
+//! The end of a ring for good: its slots are given back one by one, as readers let go of them.
+
+use core::fmt;
+use core::ops::Range;
+
+use crate::ring::Ring;
+
+/// A ring that no writer takes any more. Made by [`Ring::retire`].
+///
+/// Readers that are subscribed still get what they have not seen of the newest frames, and then
+/// [`ReadError::Closed`](crate::ReadError::Closed); leases stay valid. Everything else is given back by
+/// [`reclaim`](Self::reclaim), slot by slot, so that a reader that lingers keeps what it holds and no more.
+///
+/// ```
+/// use vas_ring::{FrameEntry, HeapMemory, Identity, Ring, RingSpec};
+///
+/// let spec = RingSpec::new(2, 1, 1, 64)?;
+/// let (ring, mut writer) = Ring::new(spec, Identity::default(), HeapMemory::for_spec(&spec))?;
+/// let mut reader = ring.subscribe()?;
+/// for _ in 0..3 {
+///     writer.claim()?.publish(&FrameEntry::default());
+/// }
+/// drop(writer);
+///
+/// let mut retired = ring.retire().expect("the writer is gone");
+/// assert!(ring.writer().is_none());
+/// let mut bytes = 0;
+/// // The newest two frames stay for the reader.
+/// retired.reclaim(|range| bytes += range.len());
+/// assert_eq!(bytes, (spec.slots() - 2) * spec.slot_stride());
+/// let lease = reader.next()?.expect("one of them");
+/// drop(reader);
+/// // The lease keeps its slot.
+/// retired.reclaim(|range| bytes += range.len());
+/// assert_eq!((bytes, retired.slots_left()), (spec.pixel_bytes() - spec.slot_stride(), 1));
+/// drop(lease);
+/// retired.reclaim(|range| bytes += range.len());
+/// assert_eq!(bytes, spec.pixel_bytes());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Retired {
+    ring: Ring,
+    slots_left: usize,
+}
+
+impl Retired {
+    /// For a caller that has just taken the writer's seat of the ring, and never leaves it.
+    pub(crate) fn seated(ring: Ring) -> Self {
+        let slots_left = ring.spec().slots();
+        Self { ring, slots_left }
+    }
+
+    /// Calls `free` for each slot that nobody reads any more and that was not freed yet, with the range that it has in the
+    /// ring's pixel memory, in bytes from [`PixelMemory::base`](crate::PixelMemory::base). Nothing reads or writes those
+    /// bytes again, so that the caller may do with them what it likes as long as the memory can be dropped. Ranges are
+    /// [`slot_stride`](crate::RingSpec::slot_stride) long; those of neighbouring slots meet.
+    ///
+    /// Slots of the newest K frames are kept as long as a reader is subscribed, and those that are leased as long as they
+    /// are: ask again later. Looks at each slot once, and neither waits nor allocates.
+    pub fn reclaim(&mut self, mut free: impl FnMut(Range<usize>)) {
+        let shared = self.ring.shared();
+        let stride = shared.spec.slot_stride();
+        // SAFETY: the writer's seat was taken for this, and is not left; `&mut self` makes this the only use.
+        let desk = unsafe { shared.desk() };
+        desk.reclaim(shared, |slot| {
+            let slot = usize::from(slot);
+            // SAFETY: the slot is shut and without leases, as if claimed, and is not given out again.
+            let _ = unsafe { shared.pixels_mut(slot) };
+            self.slots_left -= 1;
+            free(slot * stride..(slot + 1) * stride);
+        });
+    }
+
+    /// Slots that are not freed yet.
+    pub fn slots_left(&self) -> usize {
+        self.slots_left
+    }
+
+    /// The ring. When this is its last handle, [`Ring::is_unused`] says so once readers and leases are gone.
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+}
+
+impl fmt::Debug for Retired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Retired").field("ring", &self.ring).field("slots_left", &self.slots_left).finish()
+    }
+}
