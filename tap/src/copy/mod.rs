@@ -58,6 +58,8 @@ impl Kernel {
             row_bytes += stride * (rows - 1);
             rows = 1;
         }
+        // With gaps between the rows, the processor does not find the next one in time.
+        let ahead = if rows == 1 { 4096 } else { 2 * source.stride };
         // SAFETY: to the first byte of the top row on either side.
         let (mut from, mut to) = unsafe { (data.offset(source.first), slot.add(plane.offset as usize)) };
         for _ in 0..rows {
@@ -65,7 +67,7 @@ impl Kernel {
                 // SAFETY: a row on either side.
                 None => unsafe { ptr::copy_nonoverlapping(from, to, row_bytes) },
                 // SAFETY: a row on either side; the destination's is aligned, and padded to whole lines.
-                Some(streaming) => unsafe { streaming.row(from, to, row_bytes) },
+                Some(streaming) => unsafe { streaming.row(from, to, row_bytes, ahead) },
             }
             // The step beyond the last row may leave the buffer, which a wrapping one may.
             from = from.wrapping_offset(source.stride);
