@@ -97,7 +97,7 @@ impl Plan {
     }
 
     /// Destination and source of each plane.
-    pub(crate) fn copies(&self) -> impl Iterator<Item = (&Plane, &Source)> {
+    pub(crate) fn copies(&self) -> impl Iterator<Item = (&Plane, &Source)> + Clone {
         self.planes.iter().zip(&self.sources).take(usize::from(self.pixel_format.planes))
     }
 }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use vas_ring::{CopyMode, DropCause, FrameSink, Orientation, Rational};
 
 use crate::binding::{Binding, Fields, Frame, RawFrame, TimeBase};
-use crate::copy::Kernel;
+use crate::copy::Copier;
 use crate::plan::{Plan, Shape};
 use crate::{bounds, clock, orientation, picture};
 
@@ -69,7 +69,7 @@ pub struct Tap<S> {
     /// How the last frame was copied: as long as frames are alike, they need not be looked into again.
     plan: Option<Plan>,
     time_base: Rational,
-    copy: CopyMode,
+    copier: Copier,
     /// The sink panicked. What it is worth since, nobody knows.
     broken: bool,
 }
@@ -77,8 +77,8 @@ pub struct Tap<S> {
 impl<S: FrameSink> Tap<S> {
     /// A tap that writes to `sink`, in the way that the sink asks for.
     pub fn new(sink: S) -> Self {
-        let copy = sink.copy_mode();
-        Self { sink, plan: None, time_base: Rational::default(), copy, broken: false }
+        let copier = Copier::new(sink.copy_mode());
+        Self { sink, plan: None, time_base: Rational::default(), copier, broken: false }
     }
 
     /// Says what the unit of the frames' presentation times is. Without it, entries carry 0/1: unknown.
@@ -94,7 +94,7 @@ impl<S: FrameSink> Tap<S> {
     /// Copies in this way, instead of the one that the sink asks for.
     #[must_use]
     pub fn with_copy(mut self, copy: CopyMode) -> Self {
-        self.copy = copy;
+        self.copier = Copier::new(copy);
         self
     }
 
@@ -204,14 +204,10 @@ impl<S: FrameSink> Tap<S> {
             // A sink that does not keep its word. Dropping the claim counts the frame.
             return Err(Refusal::Counted(DropCause::Abandoned));
         };
-        let kernel = Kernel::choose(self.copy, slot.as_ptr(), bytes, was_leased);
-        for ((plane, source), data) in plan.copies().zip(data) {
-            // SAFETY: `plan` has checked the source against the frame's buffers as far as these are known, beyond which
-            // the caller gives their word. The planes of a layout lie within its bytes, which the slot has; nobody else
-            // has the slot, so it is not what is read.
-            unsafe { kernel.copy(data, source, slot.as_mut_ptr(), plane) };
-        }
-        kernel.finish();
+        // SAFETY: `plan` has checked the sources against the frame's buffers as far as these are known, beyond which the
+        // caller gives their word. The planes of a layout lie within its bytes, which the slot has; nobody else has the
+        // slot, so it is not what is read.
+        unsafe { self.copier.copy(slot, was_leased, plan.copies().zip(data), clock::monotonic_ns) };
         Ok(claim.publish(&entry))
     }
 }

@@ -1,0 +1,154 @@
+//! Which kernel is the cheapest, found out while frames are copied.
+//!
+//! What a kernel costs depends on the processor, on how far the readers' cores are, and on what else the machine does,
+//! and changes when the system moves threads. So some copies are timed, and now and then one is made with a kernel that
+//! is not the one in use. All that is kept are the last few costs of each kernel, apart for frames of different sizes
+//! and for slots that were leased, whose lines a reader's core has, and that were not.
+//!
+//! The times come from outside: this is a function of what it is told, and nothing else.
+
+use super::kernel::Kernel;
+
+/// One in so many copies is timed.
+const TIMED: u32 = 16;
+
+/// One in so many copies is made with a kernel that is not the one in use.
+const TRIED: u32 = 256;
+
+/// Copies between trials until each kernel has been timed twice.
+const TRIED_AT_FIRST: u32 = 16;
+
+/// Copies of one trial into slots that were not leased, of which the last is timed: such a slot is in the state that the
+/// former copy into it left, and an ordinary copy is cheap only where that was an ordinary one too. Twice the slots that
+/// take turns by default.
+const RUN: u32 = 8;
+
+/// Kernels that cost the writer so much more than the cheapest, in percent, are as good if readers like them better.
+const SLACK: u64 = 10;
+
+/// Frames of 2^14 bytes and more have a class for each power of two, up to 2^24.
+const SMALLEST: u32 = 14;
+const SIZES: usize = 11;
+
+/// What has been learnt.
+#[derive(Debug, Default)]
+pub(super) struct Learner {
+    /// By size, and by whether the slot was leased.
+    classes: [[Class; 2]; SIZES],
+}
+
+/// How a frame is to be copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Choice {
+    pub(super) kernel: Kernel,
+    /// Whether to tell the learner how long it took.
+    pub(super) timed: bool,
+}
+
+impl Learner {
+    /// The kernel for the next frame, one of `candidates`, which are in the order in which readers like them. `usual` is
+    /// the one to take as long as nothing is known.
+    #[inline]
+    pub(super) fn choose(&mut self, bytes: usize, leased: bool, candidates: &[Kernel], usual: Kernel) -> Choice {
+        if candidates.len() < 2 {
+            return Choice { kernel: usual, timed: false };
+        }
+        self.class(bytes, leased).choose(candidates, usual, if leased { 1 } else { RUN })
+    }
+
+    /// Learns what a timed copy took.
+    pub(super) fn learn(&mut self, bytes: usize, leased: bool, kernel: Kernel, ns: u64) {
+        // In 2^-20 ns for a byte: fine enough for the smallest, and a second of them fits.
+        let cost = ns.saturating_mul(1 << 20) / bytes.max(1) as u64;
+        self.class(bytes, leased).learn(kernel, u32::try_from(cost).unwrap_or(u32::MAX).max(1));
+    }
+
+    fn class(&mut self, bytes: usize, leased: bool) -> &mut Class {
+        let size = bytes.checked_ilog2().unwrap_or(0).saturating_sub(SMALLEST) as usize;
+        &mut self.classes[size.min(SIZES - 1)][usize::from(leased)]
+    }
+}
+
+/// Copies that are alike.
+#[derive(Clone, Copy, Debug, Default)]
+struct Class {
+    costs: [Costs; Kernel::COUNT],
+    /// Copies so far.
+    copies: u32,
+    /// Copies since the last trial.
+    since_trial: u32,
+    /// The kernel that is on trial, and how many copies are still to be made with it.
+    trial: Option<(Kernel, u32)>,
+    /// Which candidate was tried last.
+    tried: usize,
+    /// The last cost was far above the former ones: chance, or something has changed.
+    doubtful: bool,
+}
+
+impl Class {
+    fn choose(&mut self, candidates: &[Kernel], usual: Kernel, run: u32) -> Choice {
+        let best = self.best(candidates, usual);
+        self.copies = self.copies.wrapping_add(1);
+        self.since_trial = self.since_trial.saturating_add(1);
+        let settled = candidates.iter().all(|kernel| self.costs[kernel.index()].are_two());
+        if self.since_trial >= if settled { run * TRIED } else { TRIED_AT_FIRST.max(4 * run) } {
+            self.since_trial = 0;
+            self.trial = self.next_on_trial(candidates, best).map(|kernel| (kernel, run));
+        }
+        if let Some((kernel, left)) = self.trial.filter(|(kernel, _)| candidates.contains(kernel)) {
+            self.trial = (left > 1).then_some((kernel, left - 1));
+            return Choice { kernel, timed: left == 1 };
+        }
+        // Not the very first copies, and not those that find the slots as a trial has left them.
+        let usual_slots = self.since_trial >= 2 * run;
+        Choice { kernel: best, timed: usual_slots && (self.doubtful || self.copies % TIMED == TIMED / 2) }
+    }
+
+    /// The one that readers like best of those that cost the writer next to nothing more than the cheapest.
+    fn best(&self, candidates: &[Kernel], usual: Kernel) -> Kernel {
+        let cost = |kernel: Kernel| self.costs[kernel.index()].least();
+        // Until the usual one has been timed there is nothing to compare with.
+        let Some(least) = cost(usual).and_then(|_| candidates.iter().filter_map(|&kernel| cost(kernel)).min()) else {
+            return usual;
+        };
+        let enough = u64::from(least) * (100 + SLACK) / 100;
+        let good = |&kernel: &Kernel| cost(kernel).is_some_and(|cost| u64::from(cost) <= enough);
+        candidates.iter().copied().find(good).unwrap_or(usual)
+    }
+
+    /// In turn, those that are not in use.
+    fn next_on_trial(&mut self, candidates: &[Kernel], best: Kernel) -> Option<Kernel> {
+        let after = |n| (self.tried + n) % candidates.len();
+        self.tried = (1..=candidates.len()).map(after).find(|&n| candidates[n] != best)?;
+        Some(candidates[self.tried])
+    }
+
+    fn learn(&mut self, kernel: Kernel, cost: u32) {
+        let costs = &mut self.costs[kernel.index()];
+        self.doubtful = costs.least().is_some_and(|least| u64::from(cost) * 2 > u64::from(least) * 3);
+        costs.push(cost);
+    }
+}
+
+/// The last costs of a kernel, the newest first; 0 is none.
+#[derive(Clone, Copy, Debug, Default)]
+struct Costs([u32; 3]);
+
+impl Costs {
+    fn push(&mut self, cost: u32) {
+        self.0 = [cost, self.0[0], self.0[1]];
+    }
+
+    /// What it costs when nothing comes in between: a thread that is put aside in the middle of a copy says nothing of
+    /// the kernel, and nothing makes a copy faster than it is.
+    fn least(&self) -> Option<u32> {
+        self.0.into_iter().filter(|&cost| cost > 0).min()
+    }
+
+    fn are_two(&self) -> bool {
+        self.0[1] > 0
+    }
+}
+
+#[cfg(test)]
+mod tests;
