@@ -233,7 +233,7 @@ pub enum SubscribeError {
 impl SubscribeError {
     pub(crate) fn full(camera: CameraId, error: vas_ring::SubscribeError) -> Self {
         match error {
-            vas_ring::SubscribeError::Full { places, readers, leaving } => {
+            vas_ring::SubscribeError::Full { limit: places, readers, leaving } => {
                 Self::Full { camera, places, readers, leaving }
             }
             // The ring's error may grow; all that it could say is that there is no place.

@@ -6,7 +6,7 @@ use core::str;
 use bytemuck::{Pod, Zeroable};
 use static_assertions::{assert_impl_all, const_assert_eq};
 
-use crate::PixelFormat;
+use crate::pixel_format::PixelFormat;
 use crate::pod::plain_old_data;
 
 /// Everything that is known of one frame except its pixels: 216 bytes, no padding, no pointers.

@@ -117,8 +117,8 @@ impl Head {
     /// Reader: the head as it is now, or was lately.
     #[inline]
     pub(crate) fn load(&self) -> HeadWord {
-        // Ordering: Acquire pairs with the Release of `store`: the slots of all positions up to this one are there, and so are
-        // the time of the newest and, for `head_and_drops`, the drops before it.
+        // Ordering: Acquire pairs with the Release of `store`: the list up to this position is there, the frames are in their
+        // slots, and so are the time of the newest and, for `head_and_drops`, the drops before it.
         HeadWord(self.word.load(Ordering::Acquire))
     }
 

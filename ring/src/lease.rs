@@ -4,10 +4,10 @@ use core::fmt;
 use core::ops::Deref;
 use core::ptr::NonNull;
 
-use crate::reader::give_back;
+use crate::entry::FrameEntry;
+use crate::plane::{ComponentView, PlaneView};
 use crate::shared::Shared;
 use crate::sync::Arc;
-use crate::{ComponentView, FrameEntry, PlaneView};
 
 /// A frame that is borrowed in place, until it is dropped: nothing is copied, and nothing overwrites it.
 ///
@@ -43,18 +43,19 @@ use crate::{ComponentView, FrameEntry, PlaneView};
 pub struct Lease {
     shared: NonNull<Shared>,
     slot: u16,
-    place: u8,
+    /// Index of the reader that took it.
+    reader: u8,
 }
 
 impl Lease {
     /// # Safety
     ///
-    /// `place` holds a lease of `slot` that no other `Lease` stands for.
+    /// The reader with this index holds a lease of `slot` that no other `Lease` stands for.
     #[inline]
-    pub(crate) unsafe fn new(shared: &Arc<Shared>, slot: u16, place: usize) -> Self {
-        // An `Arc`'s pointer is not null. Places number at most 31.
+    pub(crate) unsafe fn new(shared: &Arc<Shared>, slot: u16, reader: usize) -> Self {
+        // An `Arc`'s pointer is not null. Readers number at most 31.
         let shared = NonNull::new(Arc::as_ptr(shared).cast_mut()).expect("not null");
-        Self { shared, slot, place: place as u8 }
+        Self { shared, slot, reader: reader as u8 }
     }
 
     #[inline]
@@ -67,14 +68,14 @@ impl Lease {
     #[inline]
     pub fn entry(&self) -> &FrameEntry {
         // SAFETY: leased until `self` is dropped.
-        &unsafe { self.shared().frame(usize::from(self.slot)) }.1.entry
+        &unsafe { self.shared().slots.frame(self.slot) }.1.entry
     }
 
     /// All bytes that the planes cover.
     #[inline]
     pub fn pixels(&self) -> &[u8] {
         // SAFETY: leased until `self` is dropped.
-        let slot = unsafe { self.shared().pixels(usize::from(self.slot)) };
+        let slot = unsafe { self.shared().pixels(self.slot) };
         &slot[..slot.len().min(self.entry().bytes as usize)]
     }
 
@@ -93,22 +94,21 @@ impl Lease {
 impl Drop for Lease {
     #[inline]
     fn drop(&mut self) {
-        let place = usize::from(self.place);
-        if self.shared().word(usize::from(self.slot)).release(place) {
-            self.settle();
+        if self.shared().slots.word(self.slot).release(usize::from(self.reader)) {
+            self.give_back();
         }
         // Otherwise the ring may be gone by now.
     }
 }
 
 impl Lease {
-    /// The reader had gone: what it left to its leases is settled by them.
+    /// The reader had gone: its leases do in the end what it did not.
     #[cold]
-    fn settle(&mut self) {
-        let place = usize::from(self.place);
-        let (orphans, seats) = (&self.shared().place(place).orphans, &*self.shared().seats);
-        if give_back(orphans, seats, place, 1) {
-            // SAFETY: the departed reader left one handle, made by `Arc::clone`, to whoever gives back the last lease.
+    fn give_back(&mut self) {
+        let reader = usize::from(self.reader);
+        let (orphans, subscriptions) = (&self.shared().reader(reader).orphans, &*self.shared().subscriptions);
+        if subscriptions.give_back(orphans, reader, 1) {
+            // SAFETY: the reader left one handle, made by `Arc::clone`, to whoever gives back its last lease.
             drop(unsafe { Arc::from_raw(self.shared.as_ptr().cast_const()) });
         }
     }

@@ -5,8 +5,7 @@ use core::alloc::Layout;
 use core::fmt;
 use core::ptr::NonNull;
 
-use crate::RingSpec;
-use crate::spec::LINE;
+use crate::spec::{LINE, RingSpec};
 
 /// A block of memory for the pixels of one ring, given back by its `Drop`.
 ///

@@ -4,7 +4,8 @@ use core::fmt;
 
 use bytemuck::{Pod, PodCastError};
 
-use crate::{Component, FrameEntry, PixelFormat, Plane};
+use crate::entry::{FrameEntry, Plane};
+use crate::pixel_format::{Component, PixelFormat};
 
 /// One plane of a borrowed frame, in place.
 ///

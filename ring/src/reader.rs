@@ -3,150 +3,18 @@
 use core::fmt;
 use core::mem;
 
-use crate::head::{HeadWord, Position};
+use crate::head::HeadWord;
 use crate::lease::Lease;
-use crate::seats::Seats;
-use crate::shared::{Drops, Shared};
-use crate::spec::{MAX_BUDGET, RingSpec};
-use crate::stats::{Missed, MissedCounters, ReaderStats};
-use crate::sync::{Arc, AtomicU32, Counter, Ordering};
+use crate::shared::Shared;
+use crate::spec::RingSpec;
+use crate::stats::{Missed, ReaderStats};
+use crate::sync::{Arc, Ordering};
 
 /// How often a read starts over when the writer has taken the frame that it was going for.
 ///
-/// Each time the writer has published at least once more, so only a writer that laps the reader in nanoseconds gets
+/// The writer has published at least once more each time, so only a writer that laps the reader in nanoseconds gets
 /// here, and a poll later is as good.
 const TRIES: usize = if cfg!(loom) { 2 } else { 4 };
-
-/// What only the reader of a place knows.
-#[derive(Debug)]
-pub(crate) struct Place {
-    /// Drops counted as missed so far.
-    drops: Drops,
-    /// Newest position at the last refusal for want of budget.
-    refused_to: Option<Position>,
-    out: Out,
-}
-
-/// Slots of leases that were out when last looked at.
-#[derive(Debug)]
-struct Out {
-    slots: [u16; MAX_BUDGET],
-    len: usize,
-}
-
-impl Out {
-    fn slots(&self) -> &[u16] {
-        &self.slots[..self.len]
-    }
-
-    /// Strikes off the leases that are back.
-    #[inline]
-    fn strike(&mut self, shared: &Shared, place: usize) {
-        let mut at = 0;
-        while at < self.len {
-            if shared.word(usize::from(self.slots[at])).is_out(place) {
-                at += 1;
-            } else {
-                self.len -= 1;
-                self.slots[at] = self.slots[self.len];
-            }
-        }
-    }
-
-    /// Puts a new lease on the list, which has room.
-    #[inline]
-    fn note(&mut self, slot: u16) {
-        // It may be there from an earlier lease of the slot, which must be back, as the word had room for this one.
-        if !self.slots().contains(&slot) {
-            self.slots[self.len] = slot;
-            self.len += 1;
-        }
-    }
-}
-
-impl Place {
-    pub(crate) fn new() -> Self {
-        Self { drops: Drops::default(), refused_to: None, out: Out { slots: [0; MAX_BUDGET], len: 0 } }
-    }
-
-    /// Counts what was missed between positions `last` and `end`, when the head is at `newest` and `drops` had been
-    /// dropped.
-    fn miss(&mut self, depth: usize, newest: Position, last: Position, end: Position, drops: Drops) -> Missed {
-        let published = end.since(last) - 1;
-        if published == 0 && self.drops == drops && self.refused_to.is_none() {
-            return Missed::default();
-        }
-        let refused = match self.refused_to {
-            Some(to) => to.since(last).min(published),
-            None => 0,
-        };
-        let unreadable = newest.since(last).saturating_sub(depth as u64);
-        let overwritten = unreadable.saturating_sub(refused).min(published - refused);
-        let dropped = drops.dropped.wrapping_sub(self.drops.dropped);
-        let unwanted = drops.unwanted.wrapping_sub(self.drops.unwanted);
-        self.drops = drops;
-        if self.refused_to.is_some_and(|to| to.since(last) <= end.since(last)) {
-            self.refused_to = None;
-        }
-        Missed { overwritten, skipped: published - refused - overwritten, refused, dropped, unwanted }
-    }
-}
-
-/// What onlookers see of a reader.
-#[derive(Debug, Default)]
-pub(crate) struct Record {
-    first_frame_id: Counter,
-    position: Counter,
-    seen_ns: Counter,
-    seen: Counter,
-    missed: MissedCounters,
-    refusals: Counter,
-}
-
-impl Record {
-    fn reset(&self, first_frame_id: u64, position: Position, now_ns: u64) {
-        self.seen.set(0);
-        self.missed.reset();
-        self.refusals.set(0);
-        self.first_frame_id.set(first_frame_id);
-        self.position.set(position.to_bits());
-        self.seen_ns.set(now_ns);
-    }
-
-    fn add(&self, position: Position, missed: &Missed) {
-        self.position.set(position.to_bits());
-        if *missed != Missed::default() {
-            self.missed.add(missed);
-        }
-    }
-
-    fn stats(&self, shared: &Shared, place: usize) -> ReaderStats {
-        let position = Position::from_bits(self.position.get());
-        let newest = shared.head.peek().position();
-        let (newest_ns, seen_ns) = (shared.newest_ns(), self.seen_ns.get());
-        let leased = (0..shared.spec.slots()).filter(|&slot| shared.word(slot).shows_lease(place));
-        let leased = leased.map(|slot| (shared.age(slot, newest), newest_ns.saturating_sub(shared.monotonic_ns(slot))));
-        let (leases, (oldest_lease, oldest_lease_ns)) =
-            leased.fold((0, (0, 0)), |(n, oldest), age| (n + 1, oldest.max(age)));
-        ReaderStats {
-            reader: place,
-            first_frame_id: self.first_frame_id.get(),
-            seen: self.seen.get(),
-            missed: self.missed.get(),
-            refusals: self.refusals.get(),
-            lag: newest.since_or_zero(position),
-            lag_ns: if seen_ns == 0 { 0 } else { newest_ns.saturating_sub(seen_ns) },
-            leases,
-            oldest_lease,
-            oldest_lease_ns,
-        }
-    }
-}
-
-/// Statistics of the reader in `place`, for whoever holds the ring.
-pub(crate) fn stats_of(shared: &Shared, place: usize) -> ReaderStats {
-    shared.place(place).record.stats(shared, place)
-}
 
 #[derive(Clone, Copy, PartialEq)]
 enum Wanted {
@@ -167,7 +35,7 @@ enum Found {
 
 /// One subscribed reader. It begins with the first frame published after it subscribed.
 ///
-/// Dropping it leaves the ring. Its leases stay valid; its place is free again once they are back.
+/// Dropping it leaves the ring. Its leases stay valid; another reader may subscribe for it once they are back.
 ///
 /// ```
 /// use vas_ring::{FrameEntry, HeapMemory, Identity, ReadError, Ring, RingSpec};
@@ -197,7 +65,8 @@ enum Found {
 /// ```
 pub struct Reader {
     shared: Arc<Shared>,
-    place: usize,
+    /// Its index among the ring's readers.
+    index: usize,
     /// The head as of the last frame that was delivered or counted as missed.
     head: HeadWord,
     /// Missed since the last frame delivered, or the subscription, if `ended`; else between the last two.
@@ -207,17 +76,14 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// For a caller that has just taken `place`.
-    pub(crate) fn seated(shared: Arc<Shared>, place: usize) -> Self {
+    /// For a caller that has just subscribed with this index.
+    pub(crate) fn new(shared: Arc<Shared>, index: usize) -> Self {
         let (head, drops) = shared.head_and_drops();
-        // SAFETY: the place is the caller's, and the reader that it becomes is not there yet.
-        let state = unsafe { shared.place_state(place) };
-        state.drops = drops;
-        state.refused_to = None;
-        state.out.len = 0;
+        // SAFETY: the caller is subscribed with this index, and the reader that it becomes is not there yet.
+        unsafe { shared.reader_state(index) }.begin(drops);
         let first = shared.frame_id_after(head.position(), drops);
-        shared.place(place).record.reset(first, head.position(), shared.newest_ns());
-        Self { shared, place, head, missed: Missed::default(), ended: true }
+        shared.reader(index).counters.begin(first, head.position(), shared.newest_ns());
+        Self { shared, index, head, missed: Missed::default(), ended: true }
     }
 
     /// Borrows the newest frame, if there is one that this reader has not had. Frames between the last one and this
@@ -254,8 +120,8 @@ impl Reader {
         // A closed head may look as it did when another writer has been here meanwhile and published nothing.
         let found = if head != self.head || head.is_closed() { self.read_new(wanted, head) } else { Found::Nothing };
         match found {
-            // SAFETY: leased just now by this place, and not given back.
-            Found::Slot(slot) => Ok(Some(unsafe { Lease::new(&self.shared, slot, self.place) })),
+            // SAFETY: leased just now by this reader, and not given back.
+            Found::Slot(slot) => Ok(Some(unsafe { Lease::new(&self.shared, slot, self.index) })),
             Found::Nothing => Ok(None),
             Found::Budget => Err(ReadError::Budget { budget: self.shared.spec.budget() }),
             Found::Closed => Err(ReadError::Closed),
@@ -264,14 +130,14 @@ impl Reader {
     }
 
     fn read_new(&mut self, wanted: Wanted, mut head: HeadWord) -> Found {
-        let (place, shared) = (self.place, &*self.shared);
-        // SAFETY: the place is this reader's, `&mut self` makes this the only use, and it ends with the call.
-        let state = unsafe { shared.place_state(place) };
-        let record = &shared.place(place).record;
+        let (index, shared) = (self.index, &*self.shared);
+        // SAFETY: this reader is subscribed with the index, `&mut self` makes this the only use, and it ends with the call.
+        let state = unsafe { shared.reader_state(index) };
+        let counters = &shared.reader(index).counters;
         let (depth, budget) = (shared.spec.depth(), shared.spec.budget());
         let last = self.head.position();
-        if state.out.len == budget {
-            state.out.strike(shared, place);
+        if state.leased.len() == budget {
+            state.leased.remove_released(&shared.slots, index);
         }
         for _ in 0..TRIES {
             let newest = head.position();
@@ -279,7 +145,7 @@ impl Reader {
                 let (settled, drops) = shared.head_and_drops();
                 if settled == head {
                     let missed = state.miss(depth, newest, last, newest.plus(1), drops);
-                    record.add(newest, &missed);
+                    counters.miss(newest, &missed);
                     if !mem::replace(&mut self.ended, true) {
                         self.missed = Missed::default();
                     }
@@ -296,9 +162,9 @@ impl Reader {
                 self.head = head;
                 return Found::Nothing;
             }
-            if state.out.len == budget {
-                state.refused_to = Some(newest);
-                record.refusals.add(1);
+            if state.leased.len() == budget {
+                state.refuse(newest);
+                counters.refuse();
                 return Found::Budget;
             }
             let target = match wanted {
@@ -306,24 +172,23 @@ impl Reader {
                 Wanted::Oldest => newest.minus(behind.min(depth as u64) - 1),
             };
             let slot = shared.head.slot(head, target);
-            let word = shared.word(usize::from(slot));
-            if word.lease(place) {
+            let word = shared.slots.word(slot);
+            if word.lease(index) {
                 // SAFETY: the word was open, so the slot is leased until `back_out` or `Lease::drop`.
-                let (position, frame) = unsafe { shared.frame(usize::from(slot)) };
+                let (position, frame) = unsafe { shared.slots.frame(slot) };
                 if position == target {
                     let missed = state.miss(depth, newest, last, target, shared.drops_before(target, frame));
-                    record.add(target, &missed);
+                    counters.miss(target, &missed);
                     if !mem::replace(&mut self.ended, false) {
                         self.missed = Missed::default();
                     }
                     self.missed += missed;
-                    record.seen.add(1);
-                    record.seen_ns.set(frame.entry.monotonic_ns);
+                    counters.deliver(&frame.entry);
                     self.head = HeadWord::open(target, slot);
-                    state.out.note(slot);
+                    state.leased.insert(slot);
                     return Found::Slot(slot);
                 }
-                word.back_out(place);
+                word.back_out(index);
             }
             head = shared.head.load();
         }
@@ -338,12 +203,12 @@ impl Reader {
 
     /// Id of the first frame that was offered after this reader subscribed.
     pub fn first_frame_id(&self) -> u64 {
-        self.shared.place(self.place).record.first_frame_id.get()
+        self.shared.reader(self.index).counters.first_frame_id.get()
     }
 
     /// What this reader got and missed since it subscribed.
     pub fn stats(&self) -> ReaderStats {
-        stats_of(&self.shared, self.place)
+        self.shared.reader_stats(self.index)
     }
 
     /// The ring's spec.
@@ -354,26 +219,24 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        let place = self.place;
-        let shared = &*self.shared;
-        // SAFETY: the place is this reader's until it is given back below, and `&mut self` makes this the only use.
-        let state = unsafe { shared.place_state(place) };
-        let orphans = &shared.place(place).orphans;
-        let out = state.out.len;
-        if out == 0 {
-            shared.seats.leave_reader(place);
+        let (index, shared) = (self.index, &*self.shared);
+        // SAFETY: this reader is subscribed with the index until it gives that back below, and `&mut self` makes this the
+        // only use.
+        let leased = &unsafe { shared.reader_state(index) }.leased;
+        if leased.len() == 0 {
+            shared.subscriptions.unsubscribe(index);
             return;
         }
-        // Each lease that is still out gives back one of these, and the reader gives back one for each that is not and
-        // one for itself. Who gives back the last one frees the place, and drops the handle that kept the ring for it.
-        //
+        // The count of orphans starts with one for each lease that may be out, and one for this reader. A lease that is given
+        // back from now on takes one off; this reader takes one off for each lease that was back before, and its own. Who
+        // takes the last one off frees the index, and drops the handle that has kept the ring for the leases.
+        let orphans = &shared.reader(index).orphans;
         // Ordering: Relaxed, the sums come out whatever the order; the subtractions synchronise.
-        orphans.fetch_add(out as u32 + 1, Ordering::Relaxed);
+        orphans.fetch_add(leased.len() as u32 + 1, Ordering::Relaxed);
         let handle = self.shared.clone();
-        shared.seats.orphan_reader(place);
-        let back = state.out.slots().iter().filter(|&&slot| !shared.word(usize::from(slot)).orphan(place)).count();
-        state.out.len = 0;
-        if give_back(orphans, &shared.seats, place, back as u32 + 1) {
+        shared.subscriptions.orphan(index);
+        let back = leased.as_slice().iter().filter(|&&slot| !shared.slots.word(slot).orphan(index)).count();
+        if shared.subscriptions.give_back(orphans, index, back as u32 + 1) {
             drop(handle);
         } else {
             mem::forget(handle);
@@ -381,24 +244,9 @@ impl Drop for Reader {
     }
 }
 
-/// Gives back `n` of the leases counted in the `orphans` of a departed reader's place. Returns whether they were the
-/// last; then the place is free.
-///
-/// Takes the atomics and not the ring: when these are not the last, others may free the ring before this returns, which
-/// a reference to more than atomics does not allow.
-pub(crate) fn give_back(orphans: &AtomicU32, seats: &Seats, place: usize, n: u32) -> bool {
-    // Ordering: Release and Acquire pair with each other among the subtractions: who frees the place comes after
-    // everything that the others did with it.
-    let last = orphans.fetch_sub(n, Ordering::AcqRel) == n;
-    if last {
-        seats.settle(place);
-    }
-    last
-}
-
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader").field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("Reader").field("index", &self.index).finish_non_exhaustive()
     }
 }
 

@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use crate::ring::Ring;
 
-/// A ring that no writer takes any more. Made by [`Ring::retire`].
+/// A ring that gets no writer any more. Made by [`Ring::retire`].
 ///
 /// Readers that are subscribed still get what they have not seen of the newest frames, and then
 /// [`ReadError::Closed`](crate::ReadError::Closed); leases stay valid. Everything else is given back by
@@ -43,13 +43,17 @@ pub struct Retired {
     slots_left: usize,
 }
 
-impl Retired {
-    /// For a caller that has just taken the writer's seat of the ring, and never leaves it.
-    pub(crate) fn seated(ring: Ring) -> Self {
-        let slots_left = ring.spec().slots();
-        Self { ring, slots_left }
+impl Ring {
+    /// Ends the ring for good, after its writer was dropped: [`writer`](Self::writer) gives none any more. None while there is
+    /// a writer, and when the ring was retired before.
+    pub fn retire(&self) -> Option<Retired> {
+        // The writer's place is taken, and never left.
+        let slots_left = self.spec().slots();
+        self.shared().subscriptions.attach_writer().then(|| Retired { ring: self.clone(), slots_left })
     }
+}
 
+impl Retired {
     /// Calls `free` for each slot that nobody reads any more and that was not freed yet, with the range that it has in the
     /// ring's pixel memory, in bytes from [`PixelMemory::base`](crate::PixelMemory::base). Nothing reads or writes those
     /// bytes again, so that the caller may do with them what it likes as long as the memory can be dropped. Ranges are
@@ -60,14 +64,15 @@ impl Retired {
     pub fn reclaim(&mut self, mut free: impl FnMut(Range<usize>)) {
         let shared = self.ring.shared();
         let stride = shared.spec.slot_stride();
-        // SAFETY: the writer's seat was taken for this, and is not left; `&mut self` makes this the only use.
-        let desk = unsafe { shared.desk() };
-        desk.reclaim(shared, |slot| {
-            let slot = usize::from(slot);
-            // SAFETY: the slot is shut and without leases, as if claimed, and is not given out again.
+        let any_reader = shared.subscriptions.any_reader();
+        // SAFETY: `retire` attached itself as the writer for good; `&mut self` makes this the only use.
+        let state = unsafe { shared.writer_state() };
+        state.reclaim(&shared.slots, &shared.head, any_reader, |slot| {
+            // SAFETY: the slot is owned, as if claimed, and not given out again.
             let _ = unsafe { shared.pixels_mut(slot) };
             self.slots_left -= 1;
-            free(slot * stride..(slot + 1) * stride);
+            let start = usize::from(slot) * stride;
+            free(start..start + stride);
         });
     }
 

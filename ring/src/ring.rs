@@ -4,30 +4,16 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::CameraId;
+use crate::identity::Identity;
 use crate::memory::PixelMemory;
-use crate::reader::{Reader, stats_of};
-use crate::retired::Retired;
+use crate::reader::Reader;
 use crate::shared::Shared;
 use crate::spec::{LINE, RingSpec};
 use crate::stats::{ReaderStats, RingStats};
 use crate::sync::Arc;
-use crate::writer::{Writer, reopen};
+use crate::writer::Writer;
 
-/// What all frames of a ring have in common.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Identity {
-    /// The camera.
-    pub camera_id: CameraId,
-    /// Which start of the camera.
-    pub epoch: u32,
-    /// Which ring within the epoch.
-    pub generation: u32,
-    /// The id that the first frame gets.
-    pub first_frame_id: u64,
-}
-
-/// A handle to a ring: to subscribe readers, to watch it, and to hand its writer's seat on. Cloning is cheap.
+/// A handle to a ring: to subscribe readers, to watch it, and to give it another writer. Cloning is cheap.
 ///
 /// The ring goes when its last handle, writer, reader and lease are gone.
 ///
@@ -73,7 +59,7 @@ impl Ring {
             return Err(RingError::MemoryMisaligned { address, alignment: LINE });
         }
         let shared = Arc::new(Shared::new(spec, identity, Box::new(memory)));
-        Ok((Self { shared: shared.clone() }, Writer::seated(shared)))
+        Ok((Self { shared: shared.clone() }, Writer::new(shared)))
     }
 
     /// Subscribes a reader. It gets the frames that are published from now on.
@@ -82,28 +68,19 @@ impl Ring {
     ///
     /// # Errors
     ///
-    /// When all reader places are taken.
+    /// When as many readers are subscribed, or have left with leases out, as the ring is for.
     pub fn subscribe(&self) -> Result<Reader, SubscribeError> {
         let shared = &self.shared;
-        match shared.seats.take_reader(shared.spec.readers()) {
-            Ok(place) => Ok(Reader::seated(shared.clone(), place)),
-            Err((readers, leaving)) => Err(SubscribeError::Full { places: shared.spec.readers(), readers, leaving }),
+        match shared.subscriptions.subscribe(shared.spec.readers()) {
+            Ok(index) => Ok(Reader::new(shared.clone(), index)),
+            Err((readers, leaving)) => Err(SubscribeError::Full { limit: shared.spec.readers(), readers, leaving }),
         }
     }
 
-    /// Takes the writer's seat after the former writer was dropped, and opens the ring again. None while it is taken.
+    /// Another writer, after the former one was dropped: it opens the ring again. None while there is a writer, and after
+    /// [`retire`](Self::retire).
     pub fn writer(&self) -> Option<Writer> {
-        self.shared.seats.take_writer().then(|| {
-            let mut writer = Writer::seated(self.shared.clone());
-            reopen(&mut writer);
-            writer
-        })
-    }
-
-    /// Ends the ring for good, after its writer was dropped: it takes the writer's seat and keeps it, so that
-    /// [`writer`](Self::writer) gives none any more. None while the seat is taken.
-    pub fn retire(&self) -> Option<Retired> {
-        self.shared.seats.take_writer().then(|| Retired::seated(self.clone()))
+        self.shared.subscriptions.attach_writer().then(|| Writer::new(self.shared.clone()))
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -124,10 +101,10 @@ impl Ring {
     pub fn stats(&self) -> RingStats {
         let shared = &self.shared;
         let (head, drops) = shared.head_and_drops();
-        let (readers, leaving) = shared.seats.count();
+        let (readers, leaving) = shared.subscriptions.count();
         RingStats {
             published: shared.published(head.position()),
-            dropped: shared.ledger.by_cause(),
+            dropped: shared.drops.by_cause(),
             next_frame_id: shared.frame_id_after(head.position(), drops),
             newest_ns: shared.newest_ns(),
             readers,
@@ -136,9 +113,9 @@ impl Ring {
         }
     }
 
-    /// Each reader that is subscribed, or has gone and left leases out. Disturbs nobody.
+    /// Each reader that is subscribed, or has gone and left leases out. Disturbs nobody, and allocates the list.
     pub fn readers(&self) -> Vec<ReaderStats> {
-        self.shared.seats.readers().map(|place| stats_of(&self.shared, place)).collect()
+        self.shared.subscriptions.readers().map(|index| self.shared.reader_stats(index)).collect()
     }
 
     /// Whether the ring has no writer.
@@ -197,13 +174,13 @@ impl core::error::Error for RingError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubscribeError {
-    /// All places are taken.
+    /// The ring has as many readers as it is for, counting those that left with leases out.
     Full {
-        /// Places of the ring.
-        places: usize,
-        /// Places with a reader.
+        /// Readers that the ring is for.
+        limit: usize,
+        /// Readers that are subscribed.
         readers: usize,
-        /// Places that wait for leases of readers that left.
+        /// Readers that left, and some of whose leases are still out: dropping those makes room.
         leaving: usize,
     },
 }
@@ -211,9 +188,9 @@ pub enum SubscribeError {
 impl fmt::Display for SubscribeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Full { places, readers, leaving } => write!(
+            Self::Full { limit, readers, leaving } => write!(
                 f,
-                "all {places} reader places are taken: {readers} by readers, {leaving} by leases of readers that left"
+                "the ring is for {limit} readers: {readers} are subscribed, and {leaving} left with leases out"
             ),
         }
     }

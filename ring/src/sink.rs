@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use crate::{Claim, DropCause, Writer};
+use crate::stats::DropCause;
+use crate::writer::{Claim, Writer};
 
 /// Takes the frames of one camera, one after the other, on the thread that decodes them.
 ///

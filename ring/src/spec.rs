@@ -2,11 +2,9 @@
 
 use core::fmt;
 
-use crate::shared;
-
 /// Most frames that a ring keeps readable.
 pub const MAX_DEPTH: usize = if cfg!(loom) { 4 } else { 32 };
-/// Most readers of a ring: each has a lease bit and an orphan bit in the 64-bit slot word.
+/// Most readers of a ring: each has a LEASE bit and an ORPHAN bit in the 64-bit slot word.
 pub const MAX_READERS: usize = 31;
 /// Most leases that one reader may hold at once.
 pub const MAX_BUDGET: usize = 32;
@@ -15,6 +13,11 @@ pub const MAX_FRAME_BYTES: usize = u32::MAX as usize - LINE;
 
 /// Alignment of each slot's pixels, in bytes.
 pub(crate) const LINE: usize = 64;
+
+/// No ring takes more bytes beside its pixels: asserted in `shared.rs`, where its parts are known.
+pub(crate) const MAX_OVERHEAD: usize = 1 << 20;
+
+const _: () = assert!(LINE >= align_of::<u64>());
 
 /// How many frames a ring keeps, for how many readers, and how large a frame may be.
 ///
@@ -58,7 +61,7 @@ impl RingSpec {
         let spec = Self { depth, readers, budget, frame_bytes };
         // The limits above keep the slot count far from overflow; the bytes may still exceed what can be allocated.
         match spec.slots().checked_mul(spec.slot_stride()) {
-            Some(pixels) if pixels <= isize::MAX as usize - shared::overhead_bytes(&spec) => Ok(spec),
+            Some(pixels) if pixels <= isize::MAX as usize - MAX_OVERHEAD => Ok(spec),
             _ => Err(SpecError::TooLarge { slots: spec.slots(), frame_bytes }),
         }
     }
@@ -99,16 +102,6 @@ impl RingSpec {
     /// Bytes of pixel memory that [`Ring::new`](crate::Ring::new) asks for.
     pub const fn pixel_bytes(&self) -> usize {
         self.slots() * self.slot_stride()
-    }
-
-    /// Bytes that the ring allocates beside the pixel memory.
-    pub const fn overhead_bytes(&self) -> usize {
-        shared::overhead_bytes(self)
-    }
-
-    /// All bytes that a ring of this spec takes, pixels and bookkeeping.
-    pub const fn total_bytes(&self) -> usize {
-        self.pixel_bytes() + self.overhead_bytes()
     }
 }
 

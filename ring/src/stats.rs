@@ -119,7 +119,7 @@ pub struct RingStats {
     pub newest_ns: u64,
     /// Subscribed readers.
     pub readers: usize,
-    /// Reader places that wait for leases of readers that left.
+    /// Readers that left, and some of whose leases are still out.
     pub leaving: usize,
     /// Whether the ring has no writer.
     pub closed: bool,
@@ -132,7 +132,7 @@ impl RingStats {
     }
 }
 
-/// Declares what a reader may miss in one place: the counts, their sums, and the counters that onlookers read.
+/// Declares what a reader may miss in one place: the counts, their sums, and the counters for statistics.
 macro_rules! missed {
     ($($(#[doc = $doc:literal])* $cause:ident,)*) => {
         /// Frames that a reader did not get, by cause. Sums wrap, as frame ids do.
@@ -154,7 +154,7 @@ macro_rules! missed {
             }
         }
 
-        /// A [`Missed`] that is written by one reader and read by any number of onlookers.
+        /// A [`Missed`] that is written by one reader and read by anyone.
         #[derive(Debug, Default)]
         pub(crate) struct MissedCounters {
             $($cause: Counter,)*
@@ -204,7 +204,7 @@ impl Missed {
 /// What one reader got and what it missed, since it subscribed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReaderStats {
-    /// Which of the ring's reader places.
+    /// The reader's index: below the number of readers that the ring is for, and free for another once it left.
     pub reader: usize,
     /// Id of the first frame that was offered after the reader subscribed. From there to the last frame delivered,
     /// [`seen`](Self::seen) and [`missed`](Self::missed) add up to the frames offered.

@@ -104,10 +104,10 @@ pub use model::operations;
 #[cfg(loom)]
 pub(crate) use model::*;
 
-/// A statistic with one writer and any number of onlookers.
+/// A statistic that one thread writes and any thread reads.
 ///
 /// Nothing is decided by it and nothing is published through it, so it is not explored by the models, and its
-/// accesses are Relaxed: an onlooker may see it late, never torn.
+/// accesses are Relaxed: it may be seen late, never torn.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(plain::AtomicU64);
 

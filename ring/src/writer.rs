@@ -1,176 +1,20 @@
 //! The writer's end: claim a slot, fill it, publish it.
 
-use alloc::collections::VecDeque;
 use core::fmt;
 use core::mem::ManuallyDrop;
 
+use crate::entry::FrameEntry;
 use crate::head::HeadWord;
 use crate::shared::Shared;
 use crate::spec::RingSpec;
+use crate::stats::DropCause;
 use crate::sync::Arc;
-use crate::{DropCause, FrameEntry};
-
-/// What only the writer knows: which slots it may try next, and what it is filling.
-///
-/// Every slot is either one of the newest K, or in `front`, or `held`, or not used yet.
-#[derive(Debug)]
-pub(crate) struct Desk {
-    head: HeadWord,
-    next_frame_id: u64,
-    /// Frames dropped as unwanted, which each frame carries.
-    unwanted: u64,
-    /// How many of the newest K there are by now.
-    readable: usize,
-    front: Front,
-    /// Retired and shut: found leased by a claim, or claimed and not published. Tried again in turn.
-    held: VecDeque<u16>,
-    /// Slots from here on have never been used. They are the last resort, to keep few buffers in use.
-    fresh: u16,
-}
-
-/// The slot that the writer goes for first, or has.
-///
-/// One word for both: a claim takes or shuts the retired slot before it has one, and the next is retired by the publish
-/// that ends the claim. In a word of its own, since the stores of a publish are what it costs.
-#[derive(Clone, Copy, Debug)]
-struct Front(u32);
-
-impl Front {
-    const EMPTY: Self = Self(0);
-    const RETIRED: u32 = 1 << 16;
-    const CLAIMED: u32 = 1 << 17;
-
-    /// The slot that was retired last, open still: the first to be tried, as its lines are the likeliest to be in this
-    /// core's cache.
-    fn retired(slot: u16) -> Self {
-        Self(Self::RETIRED | u32::from(slot))
-    }
-
-    /// The slot that is being filled.
-    fn claimed(slot: u16) -> Self {
-        Self(Self::CLAIMED | u32::from(slot))
-    }
-
-    // The low half is the slot.
-    #[inline]
-    fn get_retired(self) -> Option<u16> {
-        (self.0 & Self::RETIRED != 0).then_some(self.0 as u16)
-    }
-
-    #[inline]
-    fn get_claimed(self) -> Option<u16> {
-        (self.0 & Self::CLAIMED != 0).then_some(self.0 as u16)
-    }
-}
-
-impl Desk {
-    pub(crate) fn new(spec: &RingSpec, next_frame_id: u64, head: HeadWord) -> Self {
-        Self {
-            head,
-            next_frame_id,
-            unwanted: 0,
-            readable: 0,
-            front: Front::EMPTY,
-            held: VecDeque::with_capacity(spec.slots()),
-            fresh: 0,
-        }
-    }
-
-    pub(crate) const fn heap_bytes(spec: &RingSpec) -> usize {
-        spec.slots() * size_of::<u16>()
-    }
-
-    /// Finds a slot that nobody leases, and whether somebody did. Looks at each retired slot once; the order is part of
-    /// the argument in `word.rs`.
-    #[inline]
-    fn claim(&mut self, shared: &Shared) -> Option<(u16, bool)> {
-        let retired = self.front.get_retired();
-        if let Some(slot) = retired {
-            let word = shared.word(usize::from(slot)).claim();
-            if word.is_owned() {
-                self.front = Front::claimed(slot);
-                return Some((slot, word.was_leased()));
-            }
-        }
-        self.claim_other(shared, retired)
-    }
-
-    /// As `claim`, when the slot retired last is leased, or there is none.
-    #[cold]
-    fn claim_other(&mut self, shared: &Shared, leased: Option<u16>) -> Option<(u16, bool)> {
-        self.front = Front::EMPTY;
-        let waiting = self.held.len();
-        self.held.extend(leased);
-        let found = self.claim_held(shared, waiting).or_else(|| {
-            // Slots number at most 1025.
-            (self.fresh < shared.spec.slots() as u16).then(|| {
-                self.fresh += 1;
-                (self.fresh - 1, false)
-            })
-        });
-        if let Some((slot, _)) = found {
-            self.front = Front::claimed(slot);
-        }
-        found
-    }
-
-    fn claim_held(&mut self, shared: &Shared, waiting: usize) -> Option<(u16, bool)> {
-        for _ in 0..waiting {
-            let slot = self.held.pop_front()?;
-            let word = shared.word(usize::from(slot)).claim_again();
-            if word.is_owned() {
-                return Some((slot, word.was_leased()));
-            }
-            self.held.push_back(slot);
-        }
-        None
-    }
-
-    /// Gives each slot to `free` that nobody leases, once for all time, for a ring that is not written any more. Without
-    /// readers that are subscribed, the newest are retired first.
-    pub(crate) fn reclaim(&mut self, shared: &Shared, mut free: impl FnMut(u16)) {
-        let retired = self.front.get_retired();
-        self.front = Front::EMPTY;
-        if let Some(slot) = retired {
-            self.shut(shared, slot, &mut free);
-        }
-        // Who subscribes from now on begins after the last frame, and leases none: it takes its place after the last writer
-        // left its own, in the same word, and sees what the writer did before.
-        if !shared.seats.any_reader() {
-            while let Some(n) = self.readable.checked_sub(1) {
-                self.readable = n;
-                let position = self.head.position().minus(n as u64);
-                self.shut(shared, shared.head.slot(self.head, position), &mut free);
-            }
-        }
-        for _ in 0..self.held.len() {
-            let Some(slot) = self.held.pop_front() else { return };
-            if shared.word(usize::from(slot)).claim_again().is_owned() {
-                free(slot);
-            } else {
-                self.held.push_back(slot);
-            }
-        }
-        while usize::from(self.fresh) < shared.spec.slots() {
-            self.fresh += 1;
-            free(self.fresh - 1);
-        }
-    }
-
-    /// Shuts a slot that is open, and frees it or keeps it for later.
-    fn shut(&mut self, shared: &Shared, slot: u16, free: &mut impl FnMut(u16)) {
-        if shared.word(usize::from(slot)).claim().is_owned() {
-            free(slot);
-        } else {
-            self.held.push_back(slot);
-        }
-    }
-}
+use crate::writer_state::WriterState;
 
 /// The one writer of a ring: the decode thread's end.
 ///
 /// Dropping it closes the ring: readers get [`ReadError::Closed`](crate::ReadError::Closed) once they have seen
-/// what they can. [`Ring::writer`](crate::Ring::writer) then hands the seat to another.
+/// what they can. [`Ring::writer`](crate::Ring::writer) then gives another one.
 ///
 /// There is one at a time:
 ///
@@ -198,16 +42,19 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// For a caller that has just taken the writer's seat.
-    pub(crate) fn seated(shared: Arc<Shared>) -> Self {
-        Self { shared }
+    /// For a caller that has just attached a writer. Opens the ring, again if there was a writer before.
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        let mut writer = Self { shared };
+        let (state, shared) = writer.state();
+        shared.head.store(state.head);
+        writer
     }
 
     #[inline]
-    fn desk(&mut self) -> (&mut Desk, &Shared) {
-        // SAFETY: a `Writer` is made only where the seat was taken and gives it back when dropped; `&mut self` keeps
+    fn state(&mut self) -> (&mut WriterState, &Shared) {
+        // SAFETY: a `Writer` is made only where one was attached, and detaches itself when dropped; `&mut self` keeps
         // results apart.
-        (unsafe { self.shared.desk() }, &self.shared)
+        (unsafe { self.shared.writer_state() }, &self.shared)
     }
 
     /// Claims a slot for the next frame.
@@ -221,14 +68,14 @@ impl Writer {
     /// frame is then counted as dropped.
     #[inline]
     pub fn claim(&mut self) -> Result<Claim<'_>, ClaimError> {
-        let (desk, shared) = self.desk();
-        if desk.front.get_claimed().is_some() {
-            self.recover_forgotten_claim();
+        let (state, shared) = self.state();
+        if state.has_claim() {
+            self.abandon();
             return self.claim();
         }
-        match desk.claim(shared) {
+        match state.claim(&shared.slots) {
             Some((slot, was_leased)) => {
-                let frame_id = desk.next_frame_id;
+                let frame_id = state.next_frame_id;
                 Ok(Claim { writer: self, frame_id, slot, was_leased })
             }
             None => {
@@ -238,14 +85,10 @@ impl Writer {
         }
     }
 
-    /// A claim that was leaked with `mem::forget` still owns its slot. Its frame is gone.
+    /// Counts the frame of a claim that was dropped, or leaked with `mem::forget`, and takes its slot back.
     #[cold]
-    fn recover_forgotten_claim(&mut self) {
-        let (desk, _) = self.desk();
-        if let Some(slot) = desk.front.get_claimed() {
-            desk.front = Front::EMPTY;
-            // It is shut and without leases, so the next claim owns it at a look.
-            desk.held.push_front(slot);
+    fn abandon(&mut self) {
+        if self.state().0.abandon() {
             self.skip(DropCause::Abandoned);
         }
     }
@@ -258,12 +101,12 @@ impl Writer {
 
     #[inline]
     fn skip_many(&mut self, cause: DropCause, n: u64) {
-        let (desk, shared) = self.desk();
-        desk.next_frame_id = desk.next_frame_id.wrapping_add(n);
+        let (state, shared) = self.state();
+        state.next_frame_id = state.next_frame_id.wrapping_add(n);
         if cause == DropCause::Unwanted {
-            desk.unwanted = desk.unwanted.wrapping_add(n);
+            state.unwanted = state.unwanted.wrapping_add(n);
         }
-        shared.ledger.count_drops(cause, n);
+        shared.drops.add(cause, n);
     }
 
     /// Goes on counting at `frame_id`, for frames that were offered to this camera elsewhere; they are counted here
@@ -278,13 +121,13 @@ impl Writer {
 
     /// The id that the next frame gets.
     pub fn next_frame_id(&mut self) -> u64 {
-        self.desk().0.next_frame_id
+        self.state().0.next_frame_id
     }
 
     /// Whether any reader is subscribed: one load, of a line that changes only when a reader comes or goes.
     #[inline]
     pub fn has_readers(&self) -> bool {
-        self.shared.seats.any_reader()
+        self.shared.subscriptions.any_reader()
     }
 
     /// Bytes of pixels that fit into one slot.
@@ -301,10 +144,10 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.recover_forgotten_claim();
-        let (desk, shared) = self.desk();
-        shared.head.store(desk.head.close());
-        shared.seats.leave_writer();
+        self.abandon();
+        let (state, shared) = self.state();
+        shared.head.store(state.head.close());
+        shared.subscriptions.detach_writer();
     }
 }
 
@@ -312,12 +155,6 @@ impl fmt::Debug for Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Writer").field("identity", &self.shared.identity).finish_non_exhaustive()
     }
-}
-
-/// Opens the ring again after the seat changed hands.
-pub(crate) fn reopen(writer: &mut Writer) {
-    let (desk, shared) = writer.desk();
-    shared.head.store(desk.head);
 }
 
 /// A slot that is being filled. Publishing consumes it; dropping it, in a panic too, abandons the frame, which is
@@ -357,8 +194,8 @@ impl Claim<'_> {
     /// frame was there before.
     #[inline]
     pub fn pixels_mut(&mut self) -> &mut [u8] {
-        // SAFETY: `desk.front` is this slot, claimed, for as long as the claim lives, and `&mut self` keeps results apart.
-        unsafe { self.writer.shared.pixels_mut(usize::from(self.slot)) }
+        // SAFETY: the slot stays claimed as long as the claim lives, and `&mut self` keeps results apart.
+        unsafe { self.writer.shared.pixels_mut(self.slot) }
     }
 
     /// Whether a reader had the slot's former frame, so that another core's cache may hold its lines. Writing past
@@ -383,20 +220,14 @@ impl Claim<'_> {
         // Nothing below unwinds, and nothing is left to abandon.
         let mut claim = ManuallyDrop::new(self);
         let (slot, frame_id) = (claim.slot, claim.frame_id);
-        let (desk, shared) = claim.writer.desk();
-        let position = desk.head.position().plus(1);
+        let (state, shared) = claim.writer.state();
+        let position = state.head.position().plus(1);
         // SAFETY: the slot is claimed until its word says otherwise, below.
-        unsafe { shared.set_frame(usize::from(slot), position, frame_id, desk.unwanted, entry) };
-        shared.word(usize::from(slot)).publish();
-        desk.front = if desk.readable == shared.spec.depth() {
-            Front::retired(shared.head.oldest(desk.head, desk.readable))
-        } else {
-            desk.readable += 1;
-            Front::EMPTY
-        };
-        desk.head = HeadWord::open(position, slot);
-        shared.head.advance(desk.head);
-        desk.next_frame_id = frame_id.wrapping_add(1);
+        unsafe { shared.slots.set_frame(slot, position, frame_id, state.unwanted, entry) };
+        shared.slots.word(slot).publish();
+        state.publish(shared.spec.depth(), &shared.head, HeadWord::open(position, slot));
+        shared.head.advance(state.head);
+        state.next_frame_id = frame_id.wrapping_add(1);
         frame_id
     }
 }
@@ -404,7 +235,7 @@ impl Claim<'_> {
 impl Drop for Claim<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.writer.recover_forgotten_claim();
+        self.writer.abandon();
     }
 }
 

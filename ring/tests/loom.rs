@@ -477,7 +477,7 @@ fn end_counts_the_unwanted() {
 /// A reader that subscribes while frames are dropped begins at one moment: each count has what came after that.
 #[test]
 fn begins_at_one_moment() {
-    Model::new("begins at one moment").check_writing(
+    Model::new("begins at one moment").bound(3).check_writing(
         |stage| {
             let ring = stage.ring.clone();
             stage.spare(thread::spawn(move || {

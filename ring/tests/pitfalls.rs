@@ -51,7 +51,7 @@ fn leaked_lease() {
     drop(leaky);
     assert_eq!((ring.stats().readers, ring.stats().leaving), (1, 1));
     assert_eq!((ring.readers()[0].leases, ring.readers()[0].oldest_lease), (1, 100));
-    assert_eq!(ring.subscribe().unwrap_err(), SubscribeError::Full { places: 2, readers: 1, leaving: 1 });
+    assert_eq!(ring.subscribe().unwrap_err(), SubscribeError::Full { limit: 2, readers: 1, leaving: 1 });
     publish(&mut writer);
     assert_whole(&read(tidy.latest()));
 }
@@ -85,7 +85,7 @@ fn departed_reader_leaves_its_place() {
     publish(&mut writer);
     let held = read(reader.latest());
     drop(reader);
-    assert_eq!(ring.subscribe().unwrap_err(), SubscribeError::Full { places: 1, readers: 0, leaving: 1 });
+    assert_eq!(ring.subscribe().unwrap_err(), SubscribeError::Full { limit: 1, readers: 0, leaving: 1 });
     drop(held);
     ring.subscribe().expect("the place is free");
 }
@@ -202,7 +202,7 @@ fn limits() {
 fn largest_ring() {
     let (ring, mut writer) = ring(MAX_DEPTH, MAX_READERS, MAX_BUDGET, 8);
     let mut readers: Vec<Reader> = (0..MAX_READERS).map(|_| ring.subscribe().unwrap()).collect();
-    let full = SubscribeError::Full { places: MAX_READERS, readers: MAX_READERS, leaving: 0 };
+    let full = SubscribeError::Full { limit: MAX_READERS, readers: MAX_READERS, leaving: 0 };
     assert_eq!(ring.subscribe().unwrap_err(), full);
     let mut held = Vec::new();
     for n in 0..MAX_BUDGET * MAX_READERS {

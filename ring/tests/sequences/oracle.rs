@@ -7,6 +7,7 @@ use vas_ring::{DropCause, Dropped, FrameEntry, Missed, ReadError, ReaderStats, R
 
 /// What became of an offered frame.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::large_enum_variant, reason = "most are published")]
 enum Offer {
     Published(FrameEntry),
     Dropped(DropCause),
@@ -127,7 +128,7 @@ impl Oracle {
     pub(crate) fn subscribe(&mut self) -> Result<usize, SubscribeError> {
         let Some(place) = self.places.iter().position(Option::is_none) else {
             let (readers, leaving) = self.count();
-            return Err(SubscribeError::Full { places: self.spec.readers(), readers, leaving });
+            return Err(SubscribeError::Full { limit: self.spec.readers(), readers, leaving });
         };
         self.places[place] = Some(Place {
             present: true,

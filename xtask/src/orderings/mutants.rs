@@ -59,14 +59,14 @@ const MISTAKES: &[Mistake] = &[
     Mistake {
         file: "word.rs",
         what: "a lease is taken of a slot that is being written",
-        from: "Err(now) if now & WRITING != 0 => return false,",
+        from: "Err(now) if now & SHUT != 0 => return false,",
         to: "",
     },
     Mistake {
         file: "word.rs",
         what: "a slot that was leased stays open",
-        from: "Claimed { before: self.0.fetch_add(WRITING, Ordering::Acquire) }",
-        to: "match self.0.compare_exchange(0, WRITING, Ordering::Acquire, Ordering::Acquire) {
+        from: "Claimed { before: self.0.fetch_add(SHUT, Ordering::AcqRel) }",
+        to: "match self.0.compare_exchange(0, SHUT, Ordering::AcqRel, Ordering::Acquire) {
             Ok(before) | Err(before) => Claimed { before },
         }",
     },
@@ -74,7 +74,7 @@ const MISTAKES: &[Mistake] = &[
         file: "word.rs",
         what: "a leased slot counts as the writer's at once",
         from: "self.before & LEASES == 0",
-        to: "self.before & WRITING == 0",
+        to: "self.before & SHUT == 0",
     },
     Mistake {
         file: "word.rs",
@@ -85,40 +85,40 @@ const MISTAKES: &[Mistake] = &[
     Mistake {
         file: "word.rs",
         what: "the leases of all readers are given back",
-        from: "self.0.fetch_sub(lease_bit(place), Ordering::Release) & orphan_bit(place) != 0",
-        to: "self.0.fetch_and(!LEASES, Ordering::Release) & orphan_bit(place) != 0",
+        from: "self.0.fetch_sub(lease_bit(reader), Ordering::Release) & orphan_bit(reader) != 0",
+        to: "self.0.fetch_and(!LEASES, Ordering::Release) & orphan_bit(reader) != 0",
     },
     Mistake {
         file: "word.rs",
         what: "the lease is not given back",
-        from: "self.0.fetch_sub(lease_bit(place), Ordering::Release) & orphan_bit(place) != 0",
-        to: "self.0.fetch_sub(0, Ordering::Release) & orphan_bit(place) != 0",
+        from: "self.0.fetch_sub(lease_bit(reader), Ordering::Release) & orphan_bit(reader) != 0",
+        to: "self.0.fetch_sub(0, Ordering::Release) & orphan_bit(reader) != 0",
     },
     Mistake {
         file: "word.rs",
         what: "the lease is not taken back",
-        from: "self.0.fetch_sub(lease_bit(place), Ordering::Release);",
+        from: "self.0.fetch_sub(lease_bit(reader), Ordering::Release);",
         to: "self.0.fetch_sub(0, Ordering::Release);",
     },
     Mistake {
         file: "word.rs",
         what: "the leases of all readers are taken back",
-        from: "self.0.fetch_sub(lease_bit(place), Ordering::Release);",
+        from: "self.0.fetch_sub(lease_bit(reader), Ordering::Release);",
         to: "self.0.fetch_and(!LEASES, Ordering::Release);",
     },
     Mistake {
         file: "reader.rs",
         what: "a reader may hold one lease too many",
-        from: "if state.out.len == budget {
-                state.refused_to",
-        to: "if state.out.len > budget {
-                state.refused_to",
+        from: "if state.leased.len() == budget {
+                state.refuse",
+        to: "if state.leased.len() > budget {
+                state.refuse",
     },
     Mistake {
         file: "word.rs",
         what: "a lease is never seen to be back",
-        from: "self.0.load(Ordering::Acquire) & lease_bit(place) != 0",
-        to: "self.0.load(Ordering::Acquire) & lease_bit(place) != 1 << 63",
+        from: "self.0.load(Ordering::Acquire) & lease_bit(reader) != 0",
+        to: "self.0.load(Ordering::Acquire) & lease_bit(reader) != 1 << 63",
     },
     Mistake {
         file: "reader.rs",
@@ -128,29 +128,34 @@ const MISTAKES: &[Mistake] = &[
              else if head.is_closed() { Found::Closed } else { Found::Nothing };",
     },
     Mistake {
-        file: "writer.rs",
+        file: "writer_state.rs",
         what: "what leaves the newest is not retired",
-        from: "Front::retired(shared.head.oldest(desk.head, desk.readable))",
-        to: "Front::EMPTY",
+        from: "NextSlot::retired(list.oldest(self.head, self.readable))",
+        to: "NextSlot::NONE",
     },
     Mistake {
-        file: "writer.rs",
+        file: "writer_state.rs",
         what: "the newest is retired, and the oldest kept",
-        from: "Front::retired(shared.head.oldest(desk.head, desk.readable))",
-        to: "Front::retired(desk.head.slot())",
+        from: "NextSlot::retired(list.oldest(self.head, self.readable))",
+        to: "NextSlot::retired(self.head.slot())",
     },
-    Mistake { file: "writer.rs", what: "a slot found leased is forgotten", from: "self.held.extend(leased);", to: "" },
     Mistake {
-        file: "writer.rs",
+        file: "writer_state.rs",
+        what: "a slot found leased is forgotten",
+        from: "self.waiting.extend(leased);",
+        to: "",
+    },
+    Mistake {
+        file: "writer_state.rs",
         what: "the slot of an abandoned claim is lost",
-        from: "desk.held.push_front(slot);",
+        from: "self.waiting.push_front(slot);",
         to: "let _ = slot;",
     },
     Mistake {
-        file: "seats.rs",
-        what: "a place with leases out is given to another reader",
-        from: "before & (mine | leaving) == 0",
-        to: "before & mine == 0",
+        file: "subscriptions.rs",
+        what: "the index of a reader that left with leases out is given to another",
+        from: "(before | before >> LEAVING_SHIFT).trailing_ones()",
+        to: "(before | WRITER).trailing_ones()",
     },
     Mistake {
         file: "shared.rs",
