@@ -284,11 +284,53 @@ impl CameraId {
         Ok(Self { bytes, len: name.len() as u8 })
     }
 
+    /// A camera called `name`, whatever that is: a name of up to [`MAX_LEN`](Self::MAX_LEN) bytes as it is. A longer one keeps
+    /// its head, up to 22 bytes, and is told from others by 16 hexadecimal digits of a hash over all of it. The same name
+    /// gives the same id in every process; two long names give the same id with a probability of 2^-64.
+    ///
+    /// An empty name is a camera called `unnamed`.
+    ///
+    /// ```
+    /// # use vas_ring::CameraId;
+    /// assert_eq!(CameraId::from_name("front door").as_str(), "front door");
+    /// let long = CameraId::from_name("rtsp://192.168.100.20:554/Streaming/Channels/101");
+    /// assert_eq!(long.as_str(), "rtsp://192.168.100.20:~c2193799b712a5c4");
+    /// ```
+    pub fn from_name(name: &str) -> Self {
+        if name.is_empty() {
+            return Self::from_name("unnamed");
+        }
+        Self::new(name).unwrap_or_else(|_| {
+            let mut head = Self::MAX_LEN - "~0123456789abcdef".len();
+            while !name.is_char_boundary(head) {
+                head -= 1;
+            }
+            let mut bytes = [0; Self::MAX_LEN];
+            let hash = fnv_1a(name.as_bytes());
+            let digits = (0..16).map(|n| b"0123456789abcdef"[(hash >> (60 - 4 * n)) as usize & 15]);
+            let whole = name.as_bytes()[..head].iter().copied().chain([b'~']).chain(digits);
+            let len = bytes.iter_mut().zip(whole).map(|(at, byte)| *at = byte).count();
+            // The length is at most 39.
+            Self { bytes, len: len as u8 }
+        })
+    }
+
     /// The name; empty for the default, which no camera has.
     pub fn as_str(&self) -> &str {
         let len = usize::from(self.len).min(Self::MAX_LEN);
         str::from_utf8(&self.bytes[..len]).unwrap_or_default()
     }
+}
+
+/// FNV-1a with 64 bits, and its bits mixed at the end so that each depends on all of the last byte.
+fn fnv_1a(bytes: &[u8]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for &byte in bytes {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    hash ^= hash >> 33;
+    hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash ^ hash >> 33
 }
 
 impl Default for CameraId {
@@ -372,6 +414,27 @@ mod tests {
             let name = "y".repeat(n);
             assert_eq!(CameraId::new(&name).unwrap().as_str(), name);
         }
+    }
+
+    /// Any name is a camera's: long ones stay readable and unique, are cut between characters, and never change.
+    #[test]
+    fn names_of_every_length() {
+        for n in 1..200 {
+            let name = "z".repeat(n);
+            let id = CameraId::from_name(&name);
+            assert_eq!(CameraId::new(id.as_str()), Ok(id), "an id that could have been given");
+            assert_eq!(id.as_str() == name, n <= 39, "{id}");
+            assert!(id.as_str().starts_with(&name[..n.min(22)]), "{id}");
+        }
+        let url = "rtsp://192.168.100.20:554/Streaming/Channels/";
+        let ids: alloc::collections::BTreeSet<_> =
+            (0..10_000).map(|n| CameraId::from_name(&std::format!("{url}{n}"))).collect();
+        assert_eq!(ids.len(), 10_000);
+        // 21 bytes and a character of three.
+        let wide = CameraId::from_name(&("x".repeat(21) + &"\u{20ac}".repeat(20)));
+        assert!(wide.as_str().starts_with(&("x".repeat(21) + "~")) && wide.as_str().len() == 38, "{wide}");
+        assert_eq!(CameraId::from_name(""), CameraId::from_name("unnamed"));
+        assert_ne!(CameraId::from_name(""), CameraId::default());
     }
 
     /// The entry is plain old data: any bytes are one, and none of its accessors panics on them.
