@@ -8,23 +8,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use vas_lifecycle::{
-    CameraId, CameraWriter, FrameEntry, FrameExport, FrameSink, ReadError, Reader, Settings, StreamSpec, monotonic_ns,
+    CameraId, CameraWriter, FrameEntry, FrameExport, FrameSink, ReadError, Reader, Settings, monotonic_ns,
 };
 
 const SECONDS: u64 = 3;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let on = std::env::var_os("AI_FRAME_EXPORT_ENABLED").is_none();
-    let export = if on { FrameExport::new(Settings::default()) } else { FrameExport::from_env()? };
+    let export = if on { FrameExport::new(Settings::default()) } else { FrameExport::from_env() };
 
     let mut threads = Vec::new();
     for (name, fps) in [("gate", 25), ("yard", 12)] {
         let id: CameraId = name.parse()?;
-        let spec = StreamSpec { width: 640, height: 360, frame_bytes: 640 * 360 };
-        let writer = export.start_camera(id, spec).unwrap_or_else(|error| {
-            eprintln!("{id} runs without export: {error}");
-            CameraWriter::off()
-        });
+        let writer = export.camera(name);
         if !writer.is_off() {
             for hold in [Duration::ZERO, Duration::from_millis(300)] {
                 let reader = export.subscribe(&id)?;

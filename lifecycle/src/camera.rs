@@ -1,10 +1,11 @@
 //! One camera: what is remembered of it for the life of the process, and its rings while it runs.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use vas_ring::{Dropped, Identity, Ring, RingSpec, Writer};
 
-use crate::handover::{ControlEnd, WriterEnd, handover};
+use crate::handover::ControlEnd;
 use crate::inbox::Inbox;
 use crate::memory::{RingMemory, budget_bytes};
 use crate::stats::SuspendReason;
@@ -14,47 +15,70 @@ use crate::{CameraId, SubscribeError};
 /// Kept for each camera id that was ever started: frame ids and counts go on over restarts.
 #[derive(Debug, Default)]
 pub(crate) struct Camera {
-    /// Times started.
-    pub(crate) starts: u32,
-    /// Of rings that are not written any more.
+    /// Of rings that are not written any more, and of frames that had none.
     pub(crate) published: u64,
     pub(crate) dropped: Dropped,
     /// Stamp of the newest frame of those.
     pub(crate) newest_ns: u64,
+    /// Times started.
+    starts: u32,
     /// Epoch and generation of the last ring.
     pub(crate) epoch: u32,
     pub(crate) generation: u32,
     pub(crate) readers: Vec<Arc<Inbox>>,
     readers_so_far: u64,
-    pub(crate) run: Run,
-}
-
-#[derive(Debug, Default)]
-pub(crate) enum Run {
-    #[default]
-    Stopped,
-    /// Memory is being mapped for it.
-    Starting,
-    Running(Box<Running>),
+    pub(crate) run: Option<Box<Running>>,
 }
 
 /// What there is while a camera runs.
 #[derive(Debug)]
 pub(crate) struct Running {
-    pub(crate) ring: Ring,
+    /// The ring that is written, or, before the first one is taken, that is going to be; none before there is one.
+    pub(crate) ring: Option<Ring>,
     /// The next generation, which the writer has not gone over to.
     pub(crate) offered: Option<Ring>,
     pub(crate) end: ControlEnd<Writer>,
-    /// Memory is being mapped for the next generation.
-    pub(crate) resizing: bool,
+    /// A ring is being made.
+    making: bool,
     pub(crate) suspended: Option<Suspended>,
+    /// Started while this one runs: each has its turn when those before it have stopped.
+    pub(crate) waiting: VecDeque<ControlEnd<Writer>>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Suspended {
     pub(crate) reason: SuspendReason,
-    /// Not to be tried again before.
+    /// What the writer had asked for.
+    pub(crate) wanted: usize,
+    /// Not to be tried again before, unless something else is asked for.
     pub(crate) until: Instant,
+}
+
+/// What changed when a decode thread's doings were followed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Changes {
+    /// It stopped.
+    pub(crate) stopped: bool,
+    /// One that had waited for it began.
+    pub(crate) began: bool,
+    /// It went over to this generation.
+    pub(crate) resized: Option<u32>,
+}
+
+impl Running {
+    fn new(end: ControlEnd<Writer>, waiting: VecDeque<ControlEnd<Writer>>) -> Box<Self> {
+        Box::new(Self { ring: None, offered: None, end, making: false, suspended: None, waiting })
+    }
+
+    /// Bytes that slots of the present ring hold.
+    fn slot_bytes(&self) -> usize {
+        self.ring.as_ref().map_or(0, |ring| ring.spec().frame_bytes())
+    }
+
+    /// Whether the writer waits for a ring that is not there.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.end.wanted() > self.slot_bytes()
+    }
 }
 
 impl Camera {
@@ -63,83 +87,119 @@ impl Camera {
         self.published.wrapping_add(self.dropped.total())
     }
 
-    fn new_ring(
-        &self,
-        id: CameraId,
-        epoch: u32,
-        generation: u32,
-        first_frame_id: u64,
-        spec: RingSpec,
-        memory: RingMemory,
-    ) -> (Ring, Writer) {
-        let identity = Identity { camera_id: id, epoch, generation, first_frame_id };
-        // Mappings start on a page and have the bytes that the spec asks for.
-        Ring::new(spec, identity, memory).expect("a mapping fits the spec that it was made for")
+    /// A writer was made for this camera. Returns whether it has to wait for another one to stop.
+    pub(crate) fn start(&mut self, end: ControlEnd<Writer>) -> bool {
+        if let Some(running) = &mut self.run {
+            running.waiting.push_back(end);
+            return true;
+        }
+        self.begin(end, VecDeque::new());
+        false
     }
 
     /// A new epoch.
-    pub(crate) fn start(&mut self, id: CameraId, spec: RingSpec, memory: RingMemory) -> (Writer, WriterEnd<Writer>) {
-        let (ring, writer) = self.new_ring(id, self.starts, 0, self.next_frame_id(), spec, memory);
+    fn begin(&mut self, end: ControlEnd<Writer>, waiting: VecDeque<ControlEnd<Writer>>) {
         self.epoch = self.starts;
         self.generation = 0;
         self.starts = self.starts.wrapping_add(1);
-        let (writer_end, end) = handover();
-        self.run = Run::Running(Box::new(Running { ring, offered: None, end, resizing: false, suspended: None }));
-        (writer, writer_end)
+        self.run = Some(Running::new(end, waiting));
     }
 
-    /// Offers the writer a ring of the next generation, with every reader of this epoch seated at it.
-    pub(crate) fn offer(&mut self, id: CameraId, spec: RingSpec, memory: RingMemory) {
-        let generation = self.generation.wrapping_add(1);
-        let Run::Running(running) = &self.run else { return };
-        // The writer's ring rests since the writer asked. If it does not, the writer finds that the ids do not match.
-        let first = running.ring.stats().next_frame_id;
-        let (ring, writer) = self.new_ring(id, self.epoch, generation, first, spec, memory);
+    /// Offers the writer a ring: the first, or one of the next generation, with every reader of this epoch seated at it.
+    /// Returns whether it is the first.
+    pub(crate) fn offer(&mut self, id: CameraId, spec: RingSpec, memory: RingMemory) -> bool {
+        let first_frame_id = self.next_frame_id();
+        let Some(running) = &mut self.run else { return false };
+        let (generation, first_frame_id) = match &running.ring {
+            // The writer's ring rests since the writer asked. If it does not, the writer finds that the ids do not match.
+            Some(ring) => (self.generation.wrapping_add(1), ring.stats().next_frame_id),
+            None => (0, first_frame_id),
+        };
+        let identity = Identity { camera_id: id, epoch: self.epoch, generation, first_frame_id };
+        // Mappings start on a page and have the bytes that the spec asks for.
+        let (ring, writer) = Ring::new(spec, identity, memory).expect("a mapping fits the spec that it was made for");
         for inbox in self.readers.iter().filter(|inbox| inbox.epoch == self.epoch && Arc::strong_count(inbox) > 1) {
             // Each has a place at the present ring, so there is one for each at the next.
             if let Ok(seat) = ring.subscribe() {
                 inbox.put(generation, seat);
             }
         }
-        let Run::Running(running) = &mut self.run else { return };
         self.generation = generation;
         running.suspended = None;
-        running.end.refuse(false);
-        // An offer is made when none is out, so there is room. Otherwise the writer goes, the ring is closed, and it is
+        running.end.refuse(0);
+        // An offer is made when the box is empty, so there is room. Otherwise the writer goes, the ring is closed, and it is
         // cleared away as one that was declined.
         let _ = running.end.offer(writer);
-        running.offered = Some(ring);
+        if running.ring.is_some() {
+            running.offered = Some(ring);
+            return false;
+        }
+        // Nobody can decline the first.
+        running.ring = Some(ring);
+        true
     }
 
     /// Looks what the decode thread did. Rings that are not written any more go to `retired`.
-    pub(crate) fn follow(&mut self, retired: &mut Vec<Ring>) {
-        let Run::Running(running) = &mut self.run else { return };
-        if running.end.finish() {
+    pub(crate) fn follow(&mut self, retired: &mut Vec<Ring>) -> Changes {
+        let mut changes = Changes::default();
+        while self.has_stopped() {
+            changes.stopped = true;
+            let Some(mut running) = self.run.take() else { break };
             drop(running.end.revoke());
-            let Run::Running(running) = std::mem::take(&mut self.run) else { return };
-            self.retire(running.ring, retired);
-            if let Some(ring) = running.offered {
+            // Frames that had no ring: of readers' counts too.
+            let pending = running.end.pending();
+            self.dropped += pending;
+            for inbox in self.readers.iter().filter(|inbox| inbox.epoch == self.epoch) {
+                inbox.end(&pending);
+            }
+            for ring in running.ring.into_iter().chain(running.offered) {
                 self.retire(ring, retired);
             }
-            return;
+            if let Some(next) = running.waiting.pop_front() {
+                self.begin(next, running.waiting);
+                changes.began = true;
+            }
         }
-        let Some(offered) = running.offered.take() else { return };
-        if running.ring.is_closed() {
-            let left = std::mem::replace(&mut running.ring, offered);
+        changes.resized = self.follow_over(retired);
+        changes
+    }
+
+    fn has_stopped(&mut self) -> bool {
+        let Some(running) = &mut self.run else { return false };
+        let dropped = &mut self.dropped;
+        running.waiting.retain_mut(|end| {
+            let gone = end.finish();
+            if gone {
+                *dropped += end.pending();
+            }
+            !gone
+        });
+        running.end.finish()
+    }
+
+    /// The writer may have gone over to the ring on offer, or gone back to what fits.
+    fn follow_over(&mut self, retired: &mut Vec<Ring>) -> Option<u32> {
+        let running = self.run.as_mut()?;
+        let offered = running.offered.take()?;
+        let ring = running.ring.as_ref()?;
+        if ring.is_closed() {
+            let generation = offered.identity().generation;
+            let left = running.ring.replace(offered)?;
             self.retire(left, retired);
-        } else {
-            let late = running.ring.stats().next_frame_id != offered.identity().first_frame_id;
-            if late || running.end.wanted() == 0 {
-                // The stream went back to what fits, at least for a while. Dropped, if still there, the offer closes its
-                // ring, which nobody is going to write.
-                drop(running.end.revoke());
-            }
-            if offered.is_closed() {
-                self.retire(offered, retired);
-            } else {
-                running.offered = Some(offered);
-            }
+            return Some(generation);
         }
+        let late = ring.stats().next_frame_id != offered.identity().first_frame_id;
+        if late || running.end.wanted() == 0 {
+            // The stream went back to what fits, at least for a while. Dropped, if still there, the offer closes its
+            // ring, which nobody is going to write.
+            drop(running.end.revoke());
+        }
+        if offered.is_closed() {
+            self.retire(offered, retired);
+        } else {
+            running.offered = Some(offered);
+        }
+        None
     }
 
     /// The ring has no writer any more: its counts are final.
@@ -160,69 +220,69 @@ impl Camera {
         self.readers.retain(|inbox| Arc::strong_count(inbox) > 1);
     }
 
-    /// Bytes that the writer asks for and nobody is working on.
-    pub(crate) fn wants(&mut self, now: Instant) -> Option<usize> {
-        let Run::Running(running) = &mut self.run else { return None };
+    /// Bytes that the writer asks for and nobody is working on, and the epoch that it is for. They are worked on from now on.
+    pub(crate) fn take_wish(&mut self, now: Instant) -> Option<(u32, usize)> {
+        let running = self.run.as_mut()?;
         let wanted = running.end.wanted();
-        if wanted <= running.ring.spec().frame_bytes() {
+        if wanted <= running.slot_bytes() {
             if running.suspended.take().is_some() {
-                running.end.refuse(false);
+                running.end.refuse(0);
             }
             return None;
         }
-        let idle = !running.resizing && running.offered.is_none();
-        let due = running.suspended.as_ref().is_none_or(|suspended| suspended.until <= now);
-        (idle && due).then_some(wanted)
+        let idle = !running.making && running.offered.is_none() && running.end.is_empty();
+        let due = |suspended: &Suspended| suspended.until <= now || suspended.wanted != wanted;
+        let wish = idle && running.suspended.as_ref().is_none_or(due);
+        running.making |= wish;
+        wish.then_some((self.epoch, wanted))
     }
 
-    /// Says why there is no larger ring. Returns whether that is news.
+    /// The ring that was being made for this epoch is there, or is not going to be. Returns whether the epoch is still that.
+    pub(crate) fn made(&mut self, epoch: u32) -> bool {
+        let Some(running) = self.run.as_mut().filter(|_| self.epoch == epoch) else { return false };
+        running.making = false;
+        true
+    }
+
+    /// Says why there is no ring. Returns whether that is news.
     pub(crate) fn suspend(&mut self, suspended: Suspended) -> bool {
-        let Run::Running(running) = &mut self.run else { return false };
-        running.end.refuse(true);
+        let Some(running) = &mut self.run else { return false };
+        running.end.refuse(suspended.wanted);
         running.suspended.replace(suspended).is_none()
     }
 
     /// Seats a new reader.
-    pub(crate) fn subscribe(&mut self, id: &CameraId) -> Result<(Arc<Inbox>, vas_ring::Reader, u32), SubscribeError> {
-        let Run::Running(running) = &self.run else { return Err(SubscribeError::NotRunning { camera: *id }) };
-        let full = |error| SubscribeError::full(*id, error);
-        let reader = running.ring.subscribe().map_err(full)?;
-        let generation = running.ring.identity().generation;
-        // While a ring is on offer the present one rests, so it does not matter which of the two the reader joins first,
-        // nor whether the writer goes over meanwhile: no frame is counted in both, and none in neither.
-        let next = match &running.offered {
-            Some(offered) => Some((offered.identity().generation, offered.subscribe().map_err(full)?)),
-            None => None,
-        };
-        let inbox = Arc::new(Inbox::new(self.readers_so_far, self.epoch, generation, reader.stats().reader));
-        self.readers_so_far += 1;
-        if let Some((generation, seat)) = next {
-            inbox.put(generation, seat);
-        }
+    pub(crate) fn subscribe(
+        &mut self,
+        id: &CameraId,
+    ) -> Result<(Arc<Inbox>, Option<vas_ring::Reader>, u32), SubscribeError> {
         self.forget_readers();
+        let Some(running) = &self.run else { return Err(SubscribeError::NotRunning { camera: *id }) };
+        let full = |error| SubscribeError::full(*id, error);
+        // A reader's span begins at this moment: what waits for a ring by now is not its loss, wherever that is counted.
+        //
+        // While a ring is on offer the present one rests, so it does not matter which of the two the reader joins first,
+        // nor whether the writer goes over meanwhile: no frame is counted in both, and none in neither. Before the first
+        // ring nobody has a place; all that subscribe by then get one.
+        let seat = |ring: &Option<Ring>| ring.as_ref().map(|ring| ring.subscribe().map_err(full)).transpose();
+        let (early, reader, next) =
+            running.end.steady(|pending| (pending, seat(&running.ring), seat(&running.offered)));
+        let (reader, next) = (reader?, next?);
+        let generation = |ring: &Option<Ring>| ring.as_ref().map_or(0, |ring| ring.identity().generation);
+        let (generation, next_generation) = (generation(&running.ring), generation(&running.offered));
+        let at = reader.as_ref().map(|reader| (generation, reader.stats().reader));
+        let inbox = Arc::new(Inbox::new(self.readers_so_far, self.epoch, early, at));
+        self.readers_so_far += 1;
+        if let Some(seat) = next {
+            inbox.put(next_generation, seat);
+        }
         self.readers.push(inbox.clone());
         Ok((inbox, reader, generation))
     }
 
-    /// Marks that memory is being mapped, or no more. Returns the epoch for which it was, none when the camera stopped.
-    pub(crate) fn set_resizing(&mut self, resizing: bool) -> Option<u32> {
-        let Run::Running(running) = &mut self.run else { return None };
-        running.resizing = resizing;
-        Some(self.epoch)
-    }
-
-    /// Generation that is being written; none when the camera does not run.
-    pub(crate) fn generation_in_use(&self) -> Option<u32> {
-        self.rings().next().map(|ring| ring.identity().generation)
-    }
-
     /// Rings in use, the present one first.
     pub(crate) fn rings(&self) -> impl Iterator<Item = &Ring> {
-        let running = match &self.run {
-            Run::Running(running) => Some(running),
-            _ => None,
-        };
-        running.into_iter().flat_map(|running| std::iter::once(&running.ring).chain(&running.offered))
+        self.run.iter().flat_map(|running| running.ring.iter().chain(&running.offered))
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -237,8 +297,8 @@ impl Camera {
             published += stats.published;
             dropped += stats.dropped;
         }
-        if let Run::Running(running) = &self.run {
-            dropped += running.end.pending();
+        for end in self.run.iter().flat_map(|running| std::iter::once(&running.end).chain(&running.waiting)) {
+            dropped += end.pending();
         }
         (published, dropped)
     }

@@ -1,40 +1,39 @@
-//! The control thread: there is one at most, and only while there is something for it to do.
+//! The control thread: there is one for each [`FrameExport`](crate::FrameExport) that is on, from its beginning.
 //!
-//! It begins with the first camera. It ends when no camera runs and no memory is left to give back; when the last
-//! [`FrameExport`](crate::FrameExport) is gone too it does not wait for leases. It is woken by nobody, since that
-//! would take a system call on a decode thread: it looks, every 5 ms while a camera runs and every 50 ms otherwise, at
-//! one word of each camera.
+//! While no camera runs and no memory is left to give back it is parked. A camera that starts wakes it; a decode thread
+//! never does, since that would take a system call there: while cameras run it looks every 5 ms, at one word of each. What
+//! takes long, mapping memory, is done on threads of its own, which it starts when there is something for them to do.
+//!
+//! It ends when the last handle of export is gone and no camera runs any more; for leases it does not wait.
 
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::registry::{Next, Registry};
+use crate::thread::spawn;
 
-/// How long it sleeps while a camera runs: what a resize waits at most, beside the mapping.
-pub(crate) const BUSY: Duration = Duration::from_millis(5);
-
-/// How long it sleeps while only memory is left to give back.
-pub(crate) const QUIET: Duration = Duration::from_millis(50);
-
-/// Starts the thread unless it runs. To be called with the registry's lock held, as is the decision to end.
-pub(crate) fn ensure(control: &mut Option<Thread>, registry: &Arc<Registry>) -> io::Result<()> {
-    match control {
-        // It may be in its long sleep.
-        Some(thread) => thread.unpark(),
-        None if cfg!(loom) => {}
-        None => {
-            let registry = registry.clone();
-            let thread = thread::Builder::new().name("frame-export".into()).spawn(move || run(&registry))?;
-            *control = Some(thread.thread().clone());
-        }
-    }
-    Ok(())
+/// Starts the control thread.
+pub(crate) fn start(registry: &Arc<Registry>) -> io::Result<Thread> {
+    let registry = registry.clone();
+    Ok(spawn("frame-export", move || run(&registry))?.thread().clone())
 }
 
 fn run(registry: &Arc<Registry>) {
-    while let Next::After(time) = registry.tick(Instant::now()) {
-        thread::park_timeout(time);
+    loop {
+        let next = registry.tick(Instant::now());
+        for _ in 0..registry.hands_needed() {
+            let hand = registry.clone();
+            // Without a thread for it the work is done here, and cameras that start or stop meanwhile wait to be seen.
+            if spawn("frame-memory", move || hand.map_rings()).is_err() {
+                registry.map_rings();
+            }
+        }
+        match next {
+            Next::After(time) => thread::park_timeout(time),
+            Next::Idle => thread::park(),
+            Next::End => return,
+        }
     }
 }

@@ -1,33 +1,56 @@
-//! What is told to `tracing`, if that feature is on: what happens to a camera, never what happens to a frame.
+//! What is told to `tracing`, if that feature is on: what happens to a camera, never what happens to a frame. Problems of
+//! the set-up are told to somebody in any case.
 
-#![cfg_attr(not(feature = "tracing"), allow(unused_variables, reason = "nothing is told then"))]
+#![cfg_attr(not(feature = "tracing"), allow(dead_code, unused_variables, reason = "nothing is told then"))]
 
-use vas_ring::StreamSpec;
-
+use crate::CameraId;
+use crate::problem::Problem;
 use crate::stats::SuspendReason;
-use crate::{CameraId, StartError};
 
-pub(crate) fn started(camera: &CameraId, stream: &StreamSpec) {
-    #[cfg(feature = "tracing")]
-    tracing::info!(%camera, stream.width, stream.height, stream.frame_bytes, "frame export started");
+/// What happened to a camera. Told when no lock is held: whoever listens may take their time, and may ask for stats.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Started,
+    /// It runs already: the second writer waits until the first is dropped.
+    StartedTwice,
+    /// Its first ring is there.
+    Exporting {
+        bytes: usize,
+    },
+    Resized {
+        generation: u32,
+    },
+    Suspended(SuspendReason),
+    Stopped,
 }
 
-pub(crate) fn refused(camera: &CameraId, error: &StartError) {
-    #[cfg(feature = "tracing")]
-    tracing::warn!(%camera, %error, "frame export did not start");
-}
-
-/// The generation that a camera was at, and the one that it is at; none when it does not run.
-pub(crate) fn changed(camera: &CameraId, was: Option<u32>, is: Option<u32>) {
-    #[cfg(feature = "tracing")]
-    match (was, is) {
-        (Some(_), None) => tracing::info!(%camera, "frame export stopped"),
-        (Some(was), Some(is)) if was != is => tracing::info!(%camera, generation = is, "frame export resized"),
-        _ => {}
+impl Event {
+    pub(crate) fn tell(&self, camera: &CameraId) {
+        #[cfg(feature = "tracing")]
+        match self {
+            Self::Started => tracing::info!(%camera, "frame export started"),
+            Self::StartedTwice => tracing::warn!(
+                %camera,
+                "the camera runs already: its frames are exported when the writer that was made before is dropped"
+            ),
+            Self::Exporting { bytes } => tracing::info!(%camera, bytes, "frame export has its memory"),
+            Self::Resized { generation } => tracing::info!(%camera, generation, "frame export resized"),
+            Self::Suspended(reason) => tracing::warn!(%camera, %reason, "frame export suspended"),
+            Self::Stopped => tracing::info!(%camera, "frame export stopped"),
+        }
     }
 }
 
-pub(crate) fn suspended(camera: &CameraId, reason: &SuspendReason) {
-    #[cfg(feature = "tracing")]
-    tracing::warn!(%camera, %reason, "frame export suspended");
+/// Tells of problems, once: whoever is to see them may have no subscriber.
+pub(crate) fn problems(problems: &[Problem]) {
+    for problem in problems {
+        #[cfg(feature = "tracing")]
+        if tracing::enabled!(tracing::Level::WARN) {
+            tracing::warn!(%problem, "frame export");
+            continue;
+        }
+        // Not `eprintln`, which panics when standard error is closed.
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), "frame export: {problem}");
+    }
 }

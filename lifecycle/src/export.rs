@@ -2,81 +2,131 @@
 
 use std::env;
 use std::fmt;
-use std::io;
 use std::sync::Arc;
+use std::thread::Thread;
 
-use vas_ring::{CameraId, SpecError, StreamSpec};
+use vas_ring::{CameraId, SpecError};
 
-use crate::memory::{OverBudget, budget_bytes};
+use crate::memory::budget_bytes;
+use crate::problem::{self, Problem};
 use crate::registry::Registry;
 use crate::stats::ExportStats;
-use crate::{CameraWriter, Reader, Settings, SettingsError};
+use crate::{CameraWriter, Reader, Settings, event};
 
 /// Frame export as a whole: one flag, one memory budget, any number of cameras. Cheap to clone, usable from any
 /// thread.
 ///
-/// Off, it holds nothing and starts nothing. On, it takes memory and a thread when the first camera starts. Its methods
-/// lock, allocate, map and unmap; they are for the control path.
+/// Off, it holds nothing and starts nothing. On, it has one thread from the beginning, which sleeps while no camera runs.
 ///
 /// ```
-/// use vas_lifecycle::FrameExport;
+/// use vas_lifecycle::{CameraWriter, FrameExport, FrameSink};
 ///
-/// let export = FrameExport::from_env().unwrap_or_else(|error| {
-///     eprintln!("frame export is off: {error}");
-///     FrameExport::disabled()
-/// });
+/// // Process start, before the host splits off children that it wants to export.
+/// let export = FrameExport::from_env();
 /// assert!(!export.is_enabled(), "unless AI_FRAME_EXPORT_ENABLED is true");
+///
+/// // Camera start.
+/// let writer = export.camera("front door");
+/// assert!(writer.is_off());
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct FrameExport {
-    registry: Option<Arc<Registry>>,
+    on: Option<Arc<Handle>>,
+    /// None when there are none: then there is nothing to allocate.
+    problems: Option<Arc<[Problem]>>,
+}
+
+/// What all clones share. When the last one goes the control thread is told.
+#[derive(Debug)]
+struct Handle {
+    registry: Arc<Registry>,
+    /// None in models, which have its turns as steps of their own.
+    control: Option<Thread>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.registry.orphan();
+        self.wake();
+    }
+}
+
+impl Handle {
+    fn wake(&self) {
+        if let Some(control) = &self.control {
+            control.unpark();
+        }
+    }
 }
 
 impl FrameExport {
     /// As the environment says, which is read here and nowhere else. See [`Settings`] for the variables.
     ///
-    /// # Errors
+    /// What is wrong is told, and kept in [`problems`](Self::problems): a name that is none of ours changes nothing; a wrong
+    /// value turns export off. The host goes on in any case.
     ///
-    /// All settings that are not valid, at once.
-    pub fn from_env() -> Result<Self, SettingsError> {
-        Ok(Settings::from_os_vars(env::vars_os())?.map_or_else(Self::disabled, Self::new))
+    /// To be called once, at the start of the process, and after a daemon has forked: a forked child has no control
+    /// thread.
+    pub fn from_env() -> Self {
+        let (settings, problems) = Settings::from_vars(env::vars_os());
+        Self::with(settings, problems)
     }
 
-    /// On, with these settings. Numbers out of range show when a camera starts, as [`StartError`].
+    /// On, with these settings, unless there is a [problem](Self::problems) with them.
     pub fn new(settings: Settings) -> Self {
-        Self { registry: Some(Arc::new(Registry::new(settings))) }
+        let problem = settings.problem();
+        let on = !problem.as_ref().is_some_and(Problem::turns_export_off);
+        Self::with(on.then_some(settings), problem.into_iter().collect())
     }
 
     /// Off.
     pub const fn disabled() -> Self {
-        Self { registry: None }
+        Self { on: None, problems: None }
+    }
+
+    fn with(settings: Option<Settings>, mut problems: Vec<Problem>) -> Self {
+        let mut on = None;
+        if let Some(settings) = settings {
+            match Handle::new(settings) {
+                Ok(handle) => on = Some(Arc::new(handle)),
+                Err(error) => problems.push(Problem::Thread { kind: error.kind() }),
+            }
+        }
+        event::problems(&problems);
+        Self { on, problems: problem::kept(problems) }
+    }
+
+    /// What was wrong when export was set up. Each has been told by then.
+    pub fn problems(&self) -> &[Problem] {
+        self.problems.as_deref().unwrap_or_default()
     }
 
     /// Whether export is on.
     pub fn is_enabled(&self) -> bool {
-        self.registry.is_some()
+        self.on.is_some()
     }
 
     /// What it was made with, none when it is off.
     pub fn settings(&self) -> Option<&Settings> {
-        self.registry.as_ref().map(|registry| registry.settings())
+        self.on.as_ref().map(|on| on.registry.settings())
     }
 
-    /// Starts a camera whose frames are as `stream` says. Its memory is taken and touched in full, which takes from a
-    /// few milliseconds to a few hundred, as the kernel clears every page of it. When export is off, the result does
-    /// nothing and costs nothing.
+    /// Starts a camera. Any name is one: a long one is shortened as [`CameraId::from_name`] does. To stop it, drop the
+    /// result, on any thread; it may be started again at once, and frame ids go on counting, for the life of the process.
     ///
-    /// To stop it, drop the result, on any thread. It may be started again at once: frame ids go on counting, for the
-    /// life of the process, for which a few hundred bytes are kept per camera id.
+    /// It cannot fail, and takes microseconds: it allocates a few hundred bytes, and wakes the control thread if that
+    /// sleeps. The first frame, or [`CameraWriter::expecting`], asks for the ring, which is mapped and touched elsewhere;
+    /// frames that come before it is there are counted as [`Starting`](crate::DropCause::Starting). What could not be had
+    /// is in the [stats](Self::stats), as [`CameraState::Suspended`](crate::CameraState::Suspended).
     ///
-    /// # Errors
+    /// A name that still runs waits for its former writer to be dropped; that it waits is in the stats too.
     ///
-    /// See [`StartError`]. The camera then goes on with [`CameraWriter::off`].
-    pub fn start_camera(&self, id: CameraId, stream: StreamSpec) -> Result<CameraWriter, StartError> {
-        match &self.registry {
-            Some(registry) => registry.start(id, stream),
-            None => Ok(CameraWriter::off()),
-        }
+    /// When export is off, the result does nothing and costs nothing.
+    pub fn camera(&self, name: &str) -> CameraWriter {
+        let Some(on) = &self.on else { return CameraWriter::off() };
+        let writer = on.registry.start(CameraId::from_name(name));
+        on.wake();
+        writer
     }
 
     /// Subscribes a reader to a camera that runs. It gets the frames that are published from now on.
@@ -85,25 +135,44 @@ impl FrameExport {
     ///
     /// See [`SubscribeError`].
     pub fn subscribe(&self, id: &CameraId) -> Result<Reader, SubscribeError> {
-        let registry = self.registry.as_ref().ok_or(SubscribeError::Off)?;
-        Reader::subscribe(registry, *id)
+        let on = self.on.as_ref().ok_or(SubscribeError::Off)?;
+        Reader::subscribe(&on.registry, *id)
     }
 
     /// The cameras that run, by name.
     pub fn cameras(&self) -> Vec<CameraId> {
-        self.registry.as_ref().map_or_else(Vec::new, |registry| registry.cameras())
-    }
-
-    #[cfg(loom)]
-    pub(crate) fn turn(&self) {
-        if let Some(registry) = &self.registry {
-            registry.tick(std::time::Instant::now());
-        }
+        self.on.as_ref().map_or_else(Vec::new, |on| on.registry.cameras())
     }
 
     /// How all cameras and readers are doing. It disturbs no writer and no reader.
     pub fn stats(&self) -> ExportStats {
-        self.registry.as_ref().map_or_else(ExportStats::default, |registry| registry.stats())
+        self.on.as_ref().map_or_else(ExportStats::default, |on| on.registry.stats())
+    }
+}
+
+impl Handle {
+    #[cfg(not(loom))]
+    fn new(settings: Settings) -> std::io::Result<Self> {
+        let registry = Arc::new(Registry::new(settings));
+        let control = Some(crate::control::start(&registry)?);
+        Ok(Self { registry, control })
+    }
+
+    #[cfg(loom)]
+    fn new(settings: Settings) -> std::io::Result<Self> {
+        Ok(Self { registry: Arc::new(Registry::new(settings)), control: None })
+    }
+}
+
+#[cfg(loom)]
+impl FrameExport {
+    /// One turn of the control thread, and of those that map memory.
+    pub(crate) fn turn(&self) {
+        let Some(on) = &self.on else { return };
+        on.registry.tick(std::time::Instant::now());
+        for _ in 0..on.registry.hands_needed() {
+            on.registry.map_rings();
+        }
     }
 }
 
@@ -117,92 +186,6 @@ impl Settings {
     pub fn ring_bytes(&self, frame_bytes: usize) -> Result<usize, SpecError> {
         let spec = vas_ring::RingSpec::new(self.depth, self.max_readers, self.reader_leases, frame_bytes)?;
         Ok(budget_bytes(&spec))
-    }
-}
-
-/// Why a camera's frames are not exported. The camera itself goes on.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum StartError {
-    /// It has been started and not stopped.
-    AlreadyRunning {
-        /// The camera.
-        camera: CameraId,
-    },
-    /// The id is the default one, which no camera has.
-    Unnamed,
-    /// No ring can be made with these settings for frames of this size.
-    Spec(SpecError),
-    /// The memory budget does not allow it.
-    Budget {
-        /// Bytes that the camera takes.
-        needed: usize,
-        /// Bytes in use, those of stopped cameras included that readers still hold.
-        in_use: usize,
-        /// Bytes that may be in use.
-        budget: usize,
-    },
-    /// The system does not give the memory.
-    Memory {
-        /// Bytes asked for.
-        needed: usize,
-        /// What it said.
-        source: io::Error,
-    },
-    /// The system does not give a thread.
-    Thread {
-        /// What it said.
-        source: io::Error,
-    },
-}
-
-impl From<OverBudget> for StartError {
-    fn from(OverBudget { needed, in_use, budget }: OverBudget) -> Self {
-        Self::Budget { needed, in_use, budget }
-    }
-}
-
-impl From<SpecError> for StartError {
-    fn from(error: SpecError) -> Self {
-        Self::Spec(error)
-    }
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AlreadyRunning { camera } => write!(f, "camera {camera} is running: drop its writer first"),
-            Self::Unnamed => f.write_str("the camera has no id: give it one of 1 to 39 bytes"),
-            Self::Spec(error) => write!(f, "no ring can be made: {error}"),
-            Self::Budget { needed, in_use, budget } => {
-                OverBudget { needed: *needed, in_use: *in_use, budget: *budget }.fmt(f)
-            }
-            Self::Memory { needed, source } => {
-                write!(f, "the system does not give the {needed} bytes of memory that the camera takes: {source}")
-            }
-            Self::Thread { source } => write!(f, "the system does not give the control thread: {source}"),
-        }
-    }
-}
-
-impl std::error::Error for StartError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Memory { source, .. } | Self::Thread { source } => Some(source),
-            Self::Spec(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for OverBudget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { needed, in_use, budget } = self;
-        write!(
-            f,
-            "the camera takes {needed} bytes, and of the budget of {budget} bytes {in_use} are in use: \
-             raise AI_FRAME_EXPORT_MEMORY_BUDGET, or lower DEPTH, MAX_READERS or READER_LEASES"
-        )
     }
 }
 

@@ -1,4 +1,5 @@
-//! How a camera's decode thread gets a larger ring: it asks, the control side answers, and neither waits.
+//! How a camera's decode thread gets its first ring, and each larger one: it asks, the control side answers, and neither
+//! waits.
 //!
 //! ```text
 //! offer  EMPTY   the control side may put an offer in
@@ -24,19 +25,24 @@ use std::fmt;
 
 use vas_ring::{DropCause, Dropped};
 
-use crate::sync::{Arc, AtomicBool, AtomicU8, AtomicUsize, Counter, Ordering, UnsafeCell};
+use crate::sync::{Arc, AtomicU8, AtomicUsize, Counter, Ordering, UnsafeCell, fence, yield_now};
 
 const EMPTY: u8 = 0;
 const FULL: u8 = 1;
 const TAKING: u8 = 2;
 
+/// How often `steady` looks.
+const MOST_LOOKS: usize = 1000;
+
 struct Shared<T> {
-    /// Bytes of a frame that did not fit; 0 when the writer wants nothing.
+    /// Bytes of a frame that there is no slot for; 0 when the writer wants nothing.
     wanted: AtomicUsize,
-    /// Whether the control side could not help.
-    refused: AtomicBool,
+    /// Bytes of a frame that the control side could make no ring for; 0 when there is no such answer.
+    refused: AtomicUsize,
     state: AtomicU8,
     offer: UnsafeCell<Option<T>>,
+    /// Odd while the writer takes pending frames to a ring's books; even when each frame is in one place.
+    settling: AtomicUsize,
     /// Frames that were offered while the writer waits, by cause: counted in no ring yet.
     pending: [Counter; DropCause::ALL.len()],
 }
@@ -49,9 +55,10 @@ unsafe impl<T: Send> Sync for Shared<T> {}
 pub fn handover<T: Send>() -> (WriterEnd<T>, ControlEnd<T>) {
     let shared = Arc::new(Shared {
         wanted: AtomicUsize::new(0),
-        refused: AtomicBool::new(false),
+        refused: AtomicUsize::new(0),
         state: AtomicU8::new(EMPTY),
         offer: UnsafeCell::new(None),
+        settling: AtomicUsize::new(0),
         pending: Default::default(),
     });
     (WriterEnd { shared: shared.clone() }, ControlEnd { shared })
@@ -70,10 +77,11 @@ impl<T: Send> WriterEnd<T> {
         self.shared.wanted.store(bytes, Ordering::Release);
     }
 
-    /// Whether the control side could not help so far.
-    pub fn is_refused(&self) -> bool {
-        // Ordering: Relaxed, it only names the cause that a frame is dropped for.
-        self.shared.refused.load(Ordering::Relaxed)
+    /// Whether the control side has said that there is no ring for frames of `bytes` bytes, or for smaller ones.
+    pub fn is_refused(&self, bytes: usize) -> bool {
+        // Ordering: Relaxed. It names the cause that a frame is dropped for, and says whether to wait on; a writer that goes
+        // back too early or too late declines the offer that comes, by its ids.
+        (1..=bytes).contains(&self.shared.refused.load(Ordering::Relaxed))
     }
 
     /// Takes what is offered: one load when nothing is.
@@ -98,11 +106,23 @@ impl<T: Send> WriterEnd<T> {
         counter.set(counter.get().wrapping_add(1));
     }
 
-    /// Takes the frames out that were counted by `pend`.
-    pub fn settle(&mut self) -> Dropped {
+    /// Takes the frames out that were counted by `pend`, for `count` to count them in a ring.
+    pub fn settle(&mut self, count: impl FnOnce(Dropped)) {
         let dropped = pending(&self.shared);
+        if dropped.total() == 0 {
+            return;
+        }
+        let settling = &self.shared.settling;
+        // Ordering: Relaxed, the writer's own last store.
+        let before = settling.load(Ordering::Relaxed);
+        // Ordering: Relaxed; the fence orders it before what follows, for whoever sees any of that.
+        settling.store(before.wrapping_add(1), Ordering::Relaxed);
+        // Ordering: Release pairs with the Acquire fence in `steady`: who saw something of what follows sees the odd number.
+        fence(Ordering::Release);
         self.shared.pending.iter().for_each(|counter| counter.set(0));
-        dropped
+        count(dropped);
+        // Ordering: Release pairs with the Acquire load in `steady`: who sees it sees all that was counted.
+        settling.store(before.wrapping_add(2), Ordering::Release);
     }
 }
 
@@ -118,10 +138,16 @@ impl<T: Send> ControlEnd<T> {
         self.shared.wanted.load(Ordering::Acquire)
     }
 
-    /// Says whether the writer has to do without.
-    pub fn refuse(&self, refused: bool) {
+    /// Says that there is no ring for frames of `bytes` bytes; with 0, that there may be one again.
+    pub fn refuse(&self, bytes: usize) {
         // Ordering: Relaxed, as in `is_refused`.
-        self.shared.refused.store(refused, Ordering::Relaxed);
+        self.shared.refused.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether an offer can be put in.
+    pub fn is_empty(&self) -> bool {
+        // Ordering: Relaxed, a hint; `offer` decides.
+        self.shared.state.load(Ordering::Relaxed) == EMPTY
     }
 
     /// Offers something. Gives it back when the box is not empty.
@@ -144,6 +170,28 @@ impl<T: Send> ControlEnd<T> {
         // SAFETY: FULL turned into EMPTY by this side, so the writer has not taken it and cannot, and there is one
         // `ControlEnd`, borrowed mutably.
         self.shared.offer.with_mut(|offer| unsafe { (*offer).take() })
+    }
+
+    /// What `look` makes of the frames that wait to be counted in a ring, at a moment when none is on its way there. A writer
+    /// that is stopped on that way is waited for, for a moment; after that what there is has to do.
+    pub fn steady<R>(&self, mut look: impl FnMut(Dropped) -> R) -> R {
+        let settling = &self.shared.settling;
+        for _ in 0..MOST_LOOKS {
+            // Ordering: Acquire pairs with the Release store in `settle`: what was counted by then is seen.
+            let before = settling.load(Ordering::Acquire);
+            if before % 2 == 0 {
+                let seen = look(pending(&self.shared));
+                // Ordering: Acquire pairs with the Release fence in `settle`: if `look` saw something of a settling that
+                // began meanwhile, the load below sees that it began.
+                fence(Ordering::Acquire);
+                // Ordering: Relaxed, ordered by the fence.
+                if settling.load(Ordering::Relaxed) == before {
+                    return seen;
+                }
+            }
+            yield_now();
+        }
+        look(pending(&self.shared))
     }
 
     /// Frames that wait to be counted in a ring.

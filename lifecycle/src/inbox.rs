@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use vas_ring::{Missed, ReadError, ReaderStats};
+use vas_ring::{DropCause, Dropped, Missed, ReadError, ReaderStats};
 
 use crate::sync::Mutex;
 
@@ -14,11 +14,16 @@ pub(crate) struct Inbox {
     /// Counts the readers of a camera.
     pub(crate) number: u64,
     pub(crate) epoch: u32,
+    /// Frames that were offered before the reader subscribed and had no ring by then: the first ring that the reader is
+    /// seated at counts them, and they are not this reader's.
+    early: Dropped,
     seats: Mutex<Seats>,
 }
 
 struct Seats {
     past: Tally,
+    /// The epoch has ended: there are no more seats than there are.
+    ended: bool,
     /// Generation and place where the reader is; none when the camera stopped and it has seen everything.
     now: Option<(u32, usize)>,
     /// Seats at later rings.
@@ -42,10 +47,11 @@ impl Tally {
 }
 
 impl Inbox {
-    /// For a reader that is seated at `place` of the ring of `generation`.
-    pub(crate) fn new(number: u64, epoch: u32, generation: u32, place: usize) -> Self {
-        let seats = Seats { past: Tally::default(), now: Some((generation, place)), next: VecDeque::new() };
-        Self { number, epoch, seats: Mutex::new(seats) }
+    /// For a reader that is seated at this generation's ring, in this place; nowhere before there is a ring, when `early`
+    /// frames wait for one.
+    pub(crate) fn new(number: u64, epoch: u32, early: Dropped, at: Option<(u32, usize)>) -> Self {
+        let seats = Seats { past: Tally::default(), ended: false, now: at, next: VecDeque::new() };
+        Self { number, epoch, early, seats: Mutex::new(seats) }
     }
 
     /// Control side: a seat at the ring of `generation`, later than all before.
@@ -53,10 +59,26 @@ impl Inbox {
         self.seats.lock().next.push_back((generation, seat));
     }
 
-    /// Reader, which left a ring with these stats: its next seat.
-    pub(crate) fn take(&self, left: &ReaderStats) -> Option<(u32, vas_ring::Reader)> {
+    /// Control side: the epoch has ended, and these frames went to no ring.
+    pub(crate) fn end(&self, pending: &Dropped) {
         let mut seats = self.seats.lock();
-        seats.past.add(left);
+        seats.ended = true;
+        seats.past.missed.dropped += pending.lost();
+        seats.past.missed.unwanted += pending.get(DropCause::Unwanted);
+    }
+
+    /// Whether the epoch has ended and the reader has no more seats to take.
+    pub(crate) fn is_over(&self) -> bool {
+        let seats = self.seats.lock();
+        seats.ended && seats.next.is_empty()
+    }
+
+    /// Reader, which left a ring with these stats if it was at one: its next seat.
+    pub(crate) fn take(&self, left: Option<&ReaderStats>) -> Option<(u32, vas_ring::Reader)> {
+        let mut seats = self.seats.lock();
+        if let Some(left) = left {
+            seats.past.add(left);
+        }
         let next = seats.next.pop_front();
         seats.now = next.as_ref().map(|(generation, seat)| (*generation, seat.stats().reader));
         next
@@ -73,20 +95,27 @@ impl Inbox {
         }
     }
 
-    /// What the reader got and missed at rings that it left.
-    pub(crate) fn past(&self) -> Tally {
-        self.seats.lock().past
+    /// What the reader got and missed at rings that it left, and at this one.
+    pub(crate) fn tally(&self, now: Option<&ReaderStats>) -> Tally {
+        self.whole(self.seats.lock().past, now)
+    }
+
+    fn whole(&self, mut tally: Tally, now: Option<&ReaderStats>) -> Tally {
+        if let Some(now) = now {
+            tally.add(now);
+        }
+        // Nothing is missed before something is delivered or the end is told, and all of these are then.
+        let Missed { dropped, unwanted, .. } = &mut tally.missed;
+        *dropped = dropped.saturating_sub(self.early.lost());
+        *unwanted = unwanted.saturating_sub(self.early.get(DropCause::Unwanted));
+        tally
     }
 
     /// Everything: `at` gives the stats of a place at the ring of a generation.
     pub(crate) fn stats(&self, at: impl FnOnce(u32, usize) -> Option<ReaderStats>) -> (Tally, Option<ReaderStats>) {
         let seats = self.seats.lock();
-        let mut tally = seats.past;
         let now = seats.now.and_then(|(generation, place)| at(generation, place));
-        if let Some(stats) = &now {
-            tally.add(stats);
-        }
-        (tally, now)
+        (self.whole(seats.past, now.as_ref()), now)
     }
 }
 

@@ -1,5 +1,8 @@
 //! The memory of rings: one budget, one mapping per ring, and the way back when nobody uses it any more.
 //!
+//! Mappings are touched and given back in pieces. Between two of them whoever else wants to change this process's address
+//! space gets their turn, and whether there is still memory for the rest is looked at.
+//!
 //! A [`RingMemory`] is dropped by whoever holds a ring last: the control side, which may hold its lock just then, or,
 //! once export is gone, some reader's thread with its last lease. So its drop neither locks nor unmaps: it sends the
 //! mapping [`Home`] through a lock-free queue, from which the control side reuses or unmaps it.
@@ -7,6 +10,7 @@
 use std::ffi::c_void;
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,6 +20,9 @@ use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use vas_ring::{PixelMemory, RingSpec};
 
 use crate::HugePages;
+
+/// What is touched or given back at once: a multiple of the size of a huge page.
+const PIECE: usize = 4 << 20;
 
 /// Where mappings go when their ring is gone.
 pub(crate) type Home = ArrayQueue<Mapping>;
@@ -106,37 +113,58 @@ pub(crate) struct Mapping {
 }
 
 impl Mapping {
-    /// Maps `share`'s bytes and touches each page, so that running out of memory shows here.
-    fn new(share: Reservation, huge_pages: HugePages) -> io::Result<Self> {
+    /// Maps `share`'s bytes and touches each page, so that running out of memory shows here. Before each piece `may_touch`
+    /// is asked, with the bytes that are left to be touched; when it says no, all is given back.
+    fn new<E: From<io::Error>>(
+        share: Reservation,
+        huge_pages: HugePages,
+        mut may_touch: impl FnMut(usize) -> Result<(), E>,
+    ) -> Result<Self, E> {
         let len = share.bytes;
         // SAFETY: a new mapping at an address of the kernel's choice takes nothing from anybody.
         let base =
-            unsafe { mmap_anonymous(ptr::null_mut(), len, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE) }?;
-        let base = NonNull::new(base.cast::<u8>()).ok_or(io::ErrorKind::OutOfMemory)?;
+            unsafe { mmap_anonymous(ptr::null_mut(), len, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE) }
+                .map_err(io::Error::from)?;
+        let base = NonNull::new(base.cast::<u8>()).ok_or(io::Error::from(io::ErrorKind::OutOfMemory))?;
         let mapping = Self { base, len, _share: share };
         // A fork would make the decode thread's next write to each page fault and copy it. A child has no use for it.
-        let _ = mapping.advise(Advice::LinuxDontFork);
+        let _ = mapping.advise(0..len, Advice::LinuxDontFork);
+        // What cameras see is nobody's business who is sent a core dump, and would be most of it.
+        let _ = mapping.advise(0..len, Advice::LinuxDontDump);
         if huge_pages == HugePages::Auto {
             // Kernels built without them refuse, which is no harm.
-            let _ = mapping.advise(Advice::LinuxHugepage);
+            let _ = mapping.advise(0..len, Advice::LinuxHugepage);
         }
-        match mapping.advise(Advice::LinuxPopulateWrite) {
-            Ok(()) => {}
-            // Before Linux 5.14.
-            Err(rustix::io::Errno::INVAL) => mapping.touch(),
-            Err(error) => return Err(error.into()),
+        for piece in mapping.pieces() {
+            may_touch(len - piece.start)?;
+            match mapping.advise(piece.clone(), Advice::LinuxPopulateWrite) {
+                Ok(()) => {}
+                // Before Linux 5.14.
+                Err(rustix::io::Errno::INVAL) => mapping.touch(piece),
+                Err(error) => return Err(io::Error::from(error).into()),
+            }
         }
         Ok(mapping)
     }
 
-    fn advise(&self, advice: Advice) -> rustix::io::Result<()> {
-        // SAFETY: the range is this mapping, and none of the advices used changes the meaning of its memory here.
-        unsafe { madvise(self.base.as_ptr().cast::<c_void>(), self.len, advice) }
+    /// The whole, cut where addresses are multiples of [`PIECE`], so that no huge page is in two pieces.
+    fn pieces(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (base, len) = (self.base.as_ptr().addr(), self.len);
+        let first = base.next_multiple_of(PIECE) - base;
+        let cuts = std::iter::once(0).chain((first..len).step_by(PIECE).filter(|&cut| cut != 0));
+        cuts.map(move |cut| cut..len.min(cut + PIECE - (base + cut) % PIECE))
+    }
+
+    fn advise(&self, range: Range<usize>, advice: Advice) -> rustix::io::Result<()> {
+        debug_assert!(range.end <= self.len);
+        // SAFETY: the range is within this mapping, and none of the advices used changes the meaning of memory that somebody
+        // uses: `LinuxDontNeed`, which does, is given when it is new or nobody's any more.
+        unsafe { madvise(self.base.as_ptr().add(range.start).cast::<c_void>(), range.len(), advice) }
     }
 
     /// Writes to every page.
-    fn touch(&self) {
-        for offset in (0..self.len).step_by(rustix::param::page_size()) {
+    fn touch(&self, range: Range<usize>) {
+        for offset in range.step_by(rustix::param::page_size()) {
             // SAFETY: within the mapping, which nobody else has yet.
             unsafe { self.base.as_ptr().add(offset).write_volatile(0) };
         }
@@ -149,6 +177,10 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        // To unmap 80 MiB at once would have all that wait to map something wait for all of it.
+        for piece in self.pieces() {
+            let _ = self.advise(piece, Advice::LinuxDontNeed);
+        }
         // SAFETY: mapped in `new`, unmapped once, and no ring uses it.
         let unmapped = unsafe { munmap(self.base.as_ptr().cast::<c_void>(), self.len) };
         debug_assert!(unmapped.is_ok(), "{unmapped:?}");
@@ -235,8 +267,18 @@ impl Grant {
         Ok(Self { mapping, overhead, home: home.clone() })
     }
 
-    pub(crate) fn map(self, huge_pages: HugePages) -> io::Result<RingMemory> {
-        let mapping = self.mapping.or_else(|share| Mapping::new(share, huge_pages))?;
+    /// Bytes that are still to be mapped.
+    pub(crate) fn missing(&self) -> usize {
+        self.mapping.as_ref().err().map_or(0, |share| share.bytes)
+    }
+
+    /// Maps and touches what is missing; see [`Mapping::new`].
+    pub(crate) fn map<E: From<io::Error>>(
+        self,
+        huge_pages: HugePages,
+        may_touch: impl FnMut(usize) -> Result<(), E>,
+    ) -> Result<RingMemory, E> {
+        let mapping = self.mapping.or_else(|share| Mapping::new(share, huge_pages, may_touch))?;
         let (base, len) = (mapping.base, mapping.len);
         Ok(RingMemory { mapping: Some(mapping), base, len, home: self.home, _overhead: self.overhead })
     }
@@ -245,6 +287,10 @@ impl Grant {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+
+    fn always(_: usize) -> io::Result<()> {
+        Ok(())
+    }
 
     #[test]
     fn the_budget_is_exact() {
@@ -266,7 +312,8 @@ mod tests {
         let budget = Budget::new(1 << 20);
         let home = Arc::new(Home::new(1));
         let spec = RingSpec::new(1, 1, 1, 4096).unwrap();
-        let memory = |recycled| Grant::new(&spec, recycled, &budget, &home).unwrap().map(HugePages::Off).unwrap();
+        let memory =
+            |recycled| Grant::new(&spec, recycled, &budget, &home).unwrap().map(HugePages::Off, always).unwrap();
         let (a, b, c) = (memory(None), memory(None), memory(None));
         let each = budget_bytes(&spec);
         assert_eq!(budget.in_use(), 3 * each);
@@ -281,15 +328,67 @@ mod tests {
         assert_eq!(budget.in_use(), 0);
     }
 
+    /// Bytes of a mapping that are present.
+    fn present(mapping: &Mapping) -> usize {
+        let mut pages = vec![0_u8; mapping.len / rustix::param::page_size()];
+        // SAFETY: the mapping is there, and the vector has a byte for each of its pages.
+        let looked = unsafe { libc::mincore(mapping.base.as_ptr().cast(), mapping.len, pages.as_mut_ptr()) };
+        assert_eq!(looked, 0);
+        pages.iter().filter(|&&page| page & 1 != 0).count() * rustix::param::page_size()
+    }
+
     #[test]
     fn pages_are_there_after_a_touch_by_hand() {
         let budget = Budget::new(1 << 20);
         let share = budget.reserve(64 << 10).unwrap();
-        let mapping = Mapping::new(share, HugePages::Off).unwrap();
-        mapping.advise(Advice::LinuxDontNeed).unwrap();
-        mapping.touch();
+        let mapping = Mapping::new(share, HugePages::Off, always).unwrap();
+        mapping.advise(0..mapping.len, Advice::LinuxDontNeed).unwrap();
+        assert_eq!(present(&mapping), 0);
+        mapping.touch(0..mapping.len);
+        assert_eq!(present(&mapping), mapping.len);
         // SAFETY: within the mapping, which the test has to itself.
         let pixels = unsafe { std::slice::from_raw_parts(mapping.base.as_ptr(), mapping.len) };
         assert!(pixels.iter().all(|&byte| byte == 0));
+    }
+
+    /// Pieces cover the whole, each once, and are cut at multiples of their size.
+    #[test]
+    fn pieces_are_the_whole() {
+        let budget = Budget::new(1 << 30);
+        let page = rustix::param::page_size();
+        for len in [page, PIECE - page, PIECE, PIECE + page, 5 * PIECE + 3 * page] {
+            let mut asked = Vec::new();
+            let share = budget.reserve(len).unwrap();
+            let mapping = Mapping::new(share, HugePages::Off, |left| {
+                asked.push(left);
+                Ok::<_, io::Error>(())
+            });
+            let mapping = mapping.unwrap();
+            let pieces: Vec<_> = mapping.pieces().collect();
+            assert_eq!(asked, pieces.iter().map(|piece| len - piece.start).collect::<Vec<_>>());
+            let mut end = 0;
+            for piece in &pieces {
+                assert_eq!(piece.start, end);
+                assert!((1..=PIECE).contains(&piece.len()));
+                end = piece.end;
+                assert!(end == len || (mapping.base.as_ptr().addr() + end) % PIECE == 0);
+            }
+            assert_eq!((end, present(&mapping)), (len, len));
+        }
+    }
+
+    /// When there is no memory for the rest, what was touched goes back, and so does the share of the budget.
+    #[test]
+    fn what_was_touched_is_given_back() {
+        let budget = Budget::new(1 << 30);
+        let share = budget.reserve(4 * PIECE).unwrap();
+        let mut asked = 0;
+        let refused = Mapping::new(share, HugePages::Off, |left| {
+            asked += 1;
+            if left < 2 * PIECE { Err(io::Error::other("enough")) } else { Ok(()) }
+        });
+        assert_eq!(refused.unwrap_err().to_string(), "enough");
+        assert!(asked >= 3, "{asked}");
+        assert_eq!(budget.in_use(), 0);
     }
 }

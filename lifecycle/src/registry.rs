@@ -1,51 +1,82 @@
 //! What the control side knows: all cameras, their memory, and what is left of those that went.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use vas_ring::{Ring, RingSpec, StreamSpec};
+use vas_ring::{Ring, RingSpec, Writer};
 
-use crate::camera::{Camera, Run, Suspended};
+use crate::camera::{Camera, Suspended};
 use crate::clock::age_of;
+use crate::event::Event;
+use crate::handover::{ControlEnd, handover};
 use crate::inbox::Inbox;
-use crate::memory::{Budget, Grant, HOME_PLACES, Home, Mapping, OverBudget, budget_bytes, mapping_bytes};
+use crate::memory::{HOME_PLACES, Mapping, RingMemory, budget_bytes, mapping_bytes};
+use crate::pool::{NoMemory, Pool};
 use crate::stats::{CameraState, CameraStats, ExportStats, ReaderStats, RetiredStats, SuspendReason};
-use crate::sync::Mutex;
+use crate::sync::{AtomicBool, Mutex, Ordering, Queue};
+use crate::work::{Job, Work};
 use crate::writer::CameraWriter;
-use crate::{CameraId, Settings, StartError, SubscribeError, control, event};
+use crate::{CameraId, Settings, SubscribeError};
 
-/// How long a mapping waits for a ring of its size before it is unmapped: a camera that reconnects finds its memory.
-const IDLE_FOR: Duration = Duration::from_secs(1);
+/// How long the control thread sleeps while a camera runs: what a first ring or a larger one waits at most, beside the
+/// mapping.
+const BUSY: Duration = Duration::from_millis(5);
 
-/// How long after the system refused memory it is asked again.
+/// The same for a while after a camera's start, when its first frame is likely to come.
+const SOON: Duration = Duration::from_millis(1);
+const SOON_FOR: Duration = Duration::from_millis(200);
+
+/// How long it sleeps while only memory is left to give back.
+const QUIET: Duration = Duration::from_millis(50);
+
+/// How long after the system had no memory it is asked again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Registry {
     settings: Settings,
-    budget: Arc<Budget>,
-    home: Arc<Home>,
+    pool: Pool,
+    /// Writers that were made and that nobody has looked at. It is what a start takes instead of the lock below.
+    arrivals: Queue<(CameraId, ControlEnd<Writer>)>,
+    /// All handles of export are gone.
+    orphaned: AtomicBool,
+    work: Work,
+    /// Held for as long as it takes to look at each camera that runs, never while memory is mapped or unmapped.
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     cameras: BTreeMap<CameraId, Camera>,
+    /// Those of them that run. Only these are looked at: a camera that stopped costs nothing but its entry.
+    running: Vec<CameraId>,
     /// Without a writer, and maybe with readers and leases. A handle is kept to each until nobody else has one, so that
     /// its memory is freed here and nowhere else.
     retired: Vec<Ring>,
-    /// Mappings without a ring, the longest waiting first.
-    idle: Vec<(Mapping, Instant)>,
-    /// The control thread, while there is one.
-    control: Option<Thread>,
+    /// When a camera was last seen to start.
+    started: Option<Instant>,
+}
+
+/// What a look leaves to be done when the lock is no longer held: events to be told, and what takes time to free.
+#[derive(Debug, Default)]
+struct Rest {
+    events: Vec<(CameraId, Event)>,
+    mappings: Vec<Mapping>,
+}
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        self.mappings.clear();
+        self.events.iter().for_each(|(camera, event)| event.tell(camera));
+    }
 }
 
 /// When the control thread is to look again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     After(Duration),
+    /// When a camera starts.
+    Idle,
     /// There is nothing left to look after.
     End,
 }
@@ -54,8 +85,10 @@ impl Registry {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
             settings,
-            budget: Budget::new(settings.memory_budget),
-            home: Arc::new(Home::new(HOME_PLACES)),
+            pool: Pool::new(&settings),
+            arrivals: Queue::new(),
+            orphaned: AtomicBool::new(false),
+            work: Work::new(),
             state: Mutex::new(State::default()),
         }
     }
@@ -69,210 +102,177 @@ impl Registry {
         RingSpec::new(depth, max_readers, reader_leases, frame_bytes)
     }
 
-    pub(crate) fn start(self: &Arc<Self>, id: CameraId, stream: StreamSpec) -> Result<CameraWriter, StartError> {
-        let result = self.try_start(id, stream);
-        match &result {
-            Ok(_) => event::started(&id, &stream),
-            Err(error) => event::refused(&id, error),
-        }
-        result
+    /// A writer for a camera, on the thread that starts it: allocates its box, and locks nothing.
+    pub(crate) fn start(&self, id: CameraId) -> CameraWriter {
+        let (writer, control) = handover();
+        self.arrivals.push((id, control));
+        CameraWriter::new(writer, self.settings.copy)
     }
 
-    fn try_start(self: &Arc<Self>, id: CameraId, stream: StreamSpec) -> Result<CameraWriter, StartError> {
-        if id == CameraId::default() {
-            return Err(StartError::Unnamed);
-        }
-        let spec = self.spec(stream.frame_bytes)?;
-        let mut garbage = Vec::new();
-        let mut state = self.state.lock();
-        self.sweep(&mut state, Instant::now(), &mut garbage);
-        let known = state.cameras.get(&id);
-        if known.is_some_and(|camera| !matches!(camera.run, Run::Stopped)) {
-            return Err(StartError::AlreadyRunning { camera: id });
-        }
-        let grant = self.grant(&mut state, &spec)?;
-        state.cameras.entry(id).or_default().run = Run::Starting;
-        drop(state);
-        drop(garbage);
-
-        let memory = grant.map(self.settings.huge_pages);
-        let mut state = self.state.lock();
-        let State { cameras, control, .. } = &mut *state;
-        let camera = cameras.entry(id).or_default();
-        camera.run = Run::Stopped;
-        let result =
-            memory.map_err(|source| StartError::Memory { needed: mapping_bytes(&spec), source }).and_then(|memory| {
-                match control::ensure(control, self) {
-                    Ok(()) => Ok(memory),
-                    Err(source) => Err(StartError::Thread { source }),
-                }
-            });
-        match result {
-            Ok(memory) => {
-                let (writer, end) = camera.start(id, spec, memory);
-                Ok(CameraWriter::new(writer, end, self.settings.copy))
-            }
-            Err(error) => {
-                if camera.starts == 0 {
-                    cameras.remove(&id);
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// Memory for a ring, if need be at the expense of mappings that wait for one of another size.
-    fn grant(&self, state: &mut State, spec: &RingSpec) -> Result<Grant, OverBudget> {
-        let bytes = mapping_bytes(spec);
-        let at = state.idle.iter().position(|(mapping, _)| mapping.len() == bytes);
-        let mut recycled = at.map(|at| state.idle.remove(at).0);
-        loop {
-            let (error, unused) = match Grant::new(spec, recycled.take(), &self.budget, &self.home) {
-                Ok(grant) => return Ok(grant),
-                Err(refused) => refused,
-            };
-            match (state.idle.is_empty(), unused) {
-                (false, unused) => {
-                    drop(state.idle.remove(0));
-                    recycled = unused;
-                }
-                // There is no room for the bookkeeping beside it. Without it the refusal names the whole.
-                (true, Some(unused)) => drop(unused),
-                (true, None) => return Err(error),
-            }
-        }
+    /// The last handle of export is gone: there will be no more cameras.
+    pub(crate) fn orphan(&self) {
+        // Ordering: Release pairs with the Acquire in `tick`: who sees it sees all arrivals.
+        self.orphaned.store(true, Ordering::Release);
     }
 
     pub(crate) fn subscribe(
         &self,
         id: &CameraId,
-    ) -> Result<(crate::sync::Arc<Inbox>, vas_ring::Reader, u32), SubscribeError> {
-        let mut garbage = Vec::new();
-        let mut state = self.state.lock();
-        self.sweep(&mut state, Instant::now(), &mut garbage);
-        match state.cameras.get_mut(id) {
+    ) -> Result<(crate::sync::Arc<Inbox>, Option<vas_ring::Reader>, u32), SubscribeError> {
+        self.look(|state| match state.cameras.get_mut(id) {
             Some(camera) => camera.subscribe(id),
             None => Err(SubscribeError::NotRunning { camera: *id }),
-        }
+        })
     }
 
     /// Epoch of a camera that runs.
     pub(crate) fn epoch(&self, id: &CameraId) -> Option<u32> {
-        let mut garbage = Vec::new();
-        let mut state = self.state.lock();
-        self.sweep(&mut state, Instant::now(), &mut garbage);
-        let camera = state.cameras.get(id)?;
-        camera.generation_in_use().map(|_| camera.epoch)
+        self.look(|state| state.cameras.get(id).filter(|camera| camera.run.is_some()).map(|camera| camera.epoch))
     }
 
     /// Cameras that run, by name.
     pub(crate) fn cameras(&self) -> Vec<CameraId> {
-        let mut garbage = Vec::new();
-        let mut state = self.state.lock();
-        self.sweep(&mut state, Instant::now(), &mut garbage);
-        let running = |camera: &Camera| matches!(camera.run, Run::Running(_));
-        state.cameras.iter().filter(|(_, camera)| running(camera)).map(|(id, _)| *id).collect()
+        let mut running = self.look(|state| state.running.clone());
+        running.sort_unstable();
+        running
     }
 
-    /// Sees what decode threads and readers did since the last time. What is to be unmapped goes to `garbage`, to be
-    /// dropped without the lock.
-    fn sweep(&self, state: &mut State, now: Instant, garbage: &mut Vec<Mapping>) {
-        for (id, camera) in &mut state.cameras {
-            let was = camera.generation_in_use();
-            camera.follow(&mut state.retired);
+    /// Sees what decode threads and readers did, and does `then`.
+    fn look<T>(&self, then: impl FnOnce(&mut State) -> T) -> T {
+        // Dropped in the reverse order: what is left to be done is done without the lock.
+        let mut rest = Rest::default();
+        let mut state = self.state.lock();
+        self.sweep(&mut state, Instant::now(), &mut rest);
+        then(&mut state)
+    }
+
+    /// Sees what decode threads and readers did since the last time.
+    fn sweep(&self, state: &mut State, now: Instant, rest: &mut Rest) {
+        let State { cameras, running, retired, started } = state;
+        while let Some((id, end)) = self.arrivals.pop() {
+            let waits = cameras.entry(id).or_default().start(end);
+            if !waits {
+                running.push(id);
+            }
+            *started = Some(now);
+            rest.events.push((id, if waits { Event::StartedTwice } else { Event::Started }));
+        }
+        running.retain(|id| {
+            let Some(camera) = cameras.get_mut(id) else { return false };
+            let changes = camera.follow(retired);
             camera.forget_readers();
-            event::changed(id, was, camera.generation_in_use());
-        }
-        state.retired.retain(|ring| !ring.is_unused());
-        while let Some(mapping) = self.home.pop() {
-            state.idle.push((mapping, now));
-        }
-        let expired = state.idle.iter().take_while(|(_, since)| now.duration_since(*since) >= IDLE_FOR).count();
-        garbage.extend(state.idle.drain(..expired).map(|(mapping, _)| mapping));
+            let stopped = changes.stopped.then_some(Event::Stopped);
+            let began = changes.began.then_some(Event::Started);
+            let resized = changes.resized.map(|generation| Event::Resized { generation });
+            rest.events.extend(stopped.into_iter().chain(began).chain(resized).map(|event| (*id, event)));
+            camera.run.is_some()
+        });
+        // Their memory goes home, which is no more than a push as long as there is room.
+        let mut room = HOME_PLACES / 2;
+        retired.retain(|ring| {
+            let goes = room > 0 && ring.is_unused();
+            room -= usize::from(goes);
+            !goes
+        });
+        rest.mappings.extend(self.pool.collect(now));
     }
 
     /// One turn of the control thread.
-    pub(crate) fn tick(self: &Arc<Self>, now: Instant) -> Next {
-        let mut garbage = Vec::new();
+    pub(crate) fn tick(&self, now: Instant) -> Next {
+        // Ordering: Acquire pairs with the Release in `orphan`; before the arrivals are taken in.
+        let orphaned = self.orphaned.load(Ordering::Acquire);
+        let mut rest = Rest::default();
         let mut state = self.state.lock();
-        self.sweep(&mut state, now, &mut garbage);
-        let wishes: Vec<_> =
-            state.cameras.iter_mut().filter_map(|(id, camera)| Some((*id, camera.wants(now)?))).collect();
-        for (id, frame_bytes) in wishes {
-            state = self.resize(state, id, frame_bytes, now);
-        }
-        let busy = state.cameras.values().any(|camera| !matches!(camera.run, Run::Stopped));
-        let left = !state.retired.is_empty() || !state.idle.is_empty();
-        // Whoever holds the registry beside this thread is an export, or a reader that just looks for one.
-        let orphaned = Arc::strong_count(self) == 1;
-        let next = match (busy, left && !orphaned) {
-            (true, _) => Next::After(control::BUSY),
-            (false, true) => Next::After(control::QUIET),
-            (false, false) => Next::End,
-        };
-        if next == Next::End {
-            state.control = None;
-        }
+        self.sweep(&mut state, now, &mut rest);
+        let State { cameras, running, retired, started } = &mut *state;
+        let soon = started.is_some_and(|started| now.saturating_duration_since(started) < SOON_FOR);
+        let wish = |id: &CameraId| Some((*id, cameras.get_mut(id)?.take_wish(now)?));
+        let wishes: Vec<_> = running.iter().filter_map(wish).collect();
+        let (busy, left) = (!running.is_empty(), !retired.is_empty());
         drop(state);
-        next
+        drop(rest);
+        for (camera, (epoch, wanted)) in wishes {
+            self.grant(camera, epoch, wanted, now);
+        }
+        match (busy, left || self.pool.bytes_idle() > 0) {
+            (true, _) => Next::After(if soon { SOON } else { BUSY }),
+            (false, _) if orphaned => Next::End,
+            (false, true) => Next::After(QUIET),
+            (false, false) => Next::Idle,
+        }
     }
 
-    fn resize<'a>(
-        &'a self,
-        mut state: crate::sync::MutexGuard<'a, State>,
-        id: CameraId,
-        frame_bytes: usize,
-        now: Instant,
-    ) -> crate::sync::MutexGuard<'a, State> {
+    /// A ring for a camera is to be made, if the budget allows it.
+    fn grant(&self, camera: CameraId, epoch: u32, wanted: usize, now: Instant) {
         // The writer asks for no more than `MAX_FRAME_BYTES`; with many slots it may be too much all the same.
-        let granted = match self.spec(frame_bytes) {
-            Ok(spec) => self.grant(&mut state, &spec).map(|grant| (spec, grant)).map_err(SuspendReason::from),
+        let granted = match self.spec(wanted) {
+            Ok(spec) => self.pool.grant(&spec).map(|grant| (spec, grant)).map_err(SuspendReason::from),
             Err(error) => Err(SuspendReason::Spec(error)),
         };
-        let suspend = |state: &mut State, reason: SuspendReason, until| {
-            if let Some(camera) = state.cameras.get_mut(&id) {
-                if camera.suspend(Suspended { reason, until }) {
-                    event::suspended(&id, &reason);
+        match granted {
+            Ok((spec, grant)) => self.work.add(Job { camera, epoch, wanted, spec, grant }),
+            Err(reason) => self.suspend(camera, epoch, Suspended { reason, wanted, until: now }),
+        }
+    }
+
+    /// How many threads are to be started that call [`map_rings`](Self::map_rings). They count as started.
+    pub(crate) fn hands_needed(&self) -> usize {
+        self.work.hands_needed()
+    }
+
+    /// Makes rings until there are none to be made.
+    pub(crate) fn map_rings(&self) {
+        while let Some(Job { camera, epoch, wanted, spec, grant }) = self.work.next() {
+            let needed = mapping_bytes(&spec);
+            let reason = match self.pool.map(grant) {
+                Ok(memory) => {
+                    self.offer(camera, epoch, spec, memory);
+                    continue;
                 }
-            }
-        };
-        let (spec, grant) = match granted {
-            Ok(granted) => granted,
-            Err(reason) => {
-                suspend(&mut state, reason, now);
-                return state;
-            }
-        };
-        let epoch = state.cameras.get_mut(&id).and_then(|camera| camera.set_resizing(true));
-        drop(state);
-        let memory = grant.map(self.settings.huge_pages);
+                Err(NoMemory::Short { available, limit }) => {
+                    let available = usize::try_from(available).unwrap_or(usize::MAX);
+                    SuspendReason::Memory { needed, available, reserve: self.settings.memory_reserve, limit }
+                }
+                Err(NoMemory::System(error)) => SuspendReason::Refused { needed, kind: error.kind() },
+            };
+            self.suspend(camera, epoch, Suspended { reason, wanted, until: Instant::now() + RETRY_AFTER });
+        }
+    }
+
+    fn offer(&self, id: CameraId, epoch: u32, spec: RingSpec, memory: RingMemory) {
+        // Dropped in the reverse order: what is left to be done is done without the lock.
+        let mut rest = Rest::default();
+        let _unwanted;
         let mut state = self.state.lock();
-        let Some(camera) = state.cameras.get_mut(&id) else { return state };
-        if camera.set_resizing(false) != epoch {
-            // Stopped meanwhile, and maybe started again.
-            return state;
+        let Some(camera) = state.cameras.get_mut(&id) else { return };
+        if !camera.made(epoch) {
+            // It stopped meanwhile, and maybe started again.
+            _unwanted = memory;
+        } else if camera.offer(id, spec, memory) {
+            rest.events.push((id, Event::Exporting { bytes: budget_bytes(&spec) }));
         }
-        match memory {
-            Ok(memory) => camera.offer(id, spec, memory),
-            Err(error) => {
-                let reason = SuspendReason::Memory { needed: mapping_bytes(&spec), kind: error.kind() };
-                suspend(&mut state, reason, now + RETRY_AFTER);
-            }
+    }
+
+    fn suspend(&self, id: CameraId, epoch: u32, suspended: Suspended) {
+        let mut rest = Rest::default();
+        let mut state = self.state.lock();
+        let Some(camera) = state.cameras.get_mut(&id) else { return };
+        let reason = suspended.reason;
+        if camera.made(epoch) && camera.suspend(suspended) {
+            rest.events.push((id, Event::Suspended(reason)));
         }
-        state
     }
 
     pub(crate) fn stats(&self) -> ExportStats {
-        let mut garbage = Vec::new();
-        let mut state = self.state.lock();
-        self.sweep(&mut state, Instant::now(), &mut garbage);
-        drop(std::mem::take(&mut garbage));
-        let cameras = state.cameras.iter().map(|(id, camera)| camera_stats(*id, camera, &state.retired)).collect();
-        let retired = state.retired.iter().map(retired_stats).collect();
+        let (cameras, retired) = self.look(|state| {
+            let State { cameras, retired, .. } = state;
+            let cameras = cameras.iter().map(|(id, camera)| camera_stats(*id, camera, retired)).collect();
+            (cameras, retired.iter().map(retired_stats).collect())
+        });
         ExportStats {
-            bytes_in_use: self.budget.in_use(),
-            budget: self.budget.limit(),
-            bytes_idle: state.idle.iter().map(|(mapping, _)| mapping.len()).sum(),
+            bytes_in_use: self.pool.budget().in_use(),
+            budget: self.pool.budget().limit(),
+            bytes_idle: self.pool.bytes_idle(),
             cameras,
             retired,
         }
@@ -281,11 +281,11 @@ impl Registry {
 
 fn camera_stats(id: CameraId, camera: &Camera, retired: &[Ring]) -> CameraStats {
     let state = match &camera.run {
-        Run::Stopped => CameraState::Stopped,
-        Run::Starting => CameraState::Starting,
-        Run::Running(running) => match &running.suspended {
+        None => CameraState::Stopped,
+        Some(running) => match &running.suspended {
             Some(suspended) => CameraState::Suspended(suspended.reason),
-            None if running.end.wanted() > running.ring.spec().frame_bytes() => CameraState::Resizing,
+            None if running.ring.is_none() => CameraState::Starting,
+            None if running.is_waiting() => CameraState::Resizing,
             None => CameraState::Running,
         },
     };
@@ -294,7 +294,7 @@ fn camera_stats(id: CameraId, camera: &Camera, retired: &[Ring]) -> CameraStats 
         let past = retired.iter().filter(|ring| ring.identity().camera_id == id);
         camera.rings().chain(past)
     };
-    let readers = camera.readers.iter().map(|inbox| {
+    let readers = camera.readers.iter().filter(|inbox| crate::sync::Arc::strong_count(inbox) > 1).map(|inbox| {
         let (tally, now) = inbox.stats(|generation, place| {
             let here = |ring: &&Ring| (ring.identity().epoch, ring.identity().generation) == (inbox.epoch, generation);
             rings().find(here)?.readers().into_iter().find(|stats| stats.reader == place)
@@ -304,8 +304,9 @@ fn camera_stats(id: CameraId, camera: &Camera, retired: &[Ring]) -> CameraStats 
     CameraStats {
         id,
         epoch: camera.epoch,
-        generation: camera.generation_in_use().unwrap_or(camera.generation),
+        generation: camera.rings().next().map_or(camera.generation, |ring| ring.identity().generation),
         state,
+        waiting: camera.run.as_ref().map_or(0, |running| running.waiting.len()),
         offered: published + dropped.total(),
         published,
         dropped,

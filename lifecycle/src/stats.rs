@@ -7,6 +7,7 @@ use std::time::Duration;
 use vas_ring::{Dropped, Missed, SpecError};
 
 use crate::CameraId;
+use crate::available::MemoryLimit;
 use crate::inbox::Tally;
 use crate::memory::OverBudget;
 
@@ -16,10 +17,10 @@ use crate::memory::OverBudget;
 /// camera is just starting or resizing.
 ///
 /// ```
-/// use vas_lifecycle::{FrameExport, Settings, StreamSpec};
+/// use vas_lifecycle::{FrameExport, Settings};
 ///
 /// let export = FrameExport::new(Settings::default());
-/// let writer = export.start_camera("gate".parse()?, StreamSpec { width: 64, height: 2, frame_bytes: 192 })?;
+/// let writer = export.camera("gate");
 /// let reader = export.subscribe(&"gate".parse()?)?;
 ///
 /// let stats = export.stats();
@@ -54,6 +55,9 @@ pub struct CameraStats {
     pub generation: u32,
     /// Whether it runs.
     pub state: CameraState,
+    /// Writers that were made for it while it runs, and whose turn comes when those before are dropped. Should be 0: the
+    /// host starts a camera that it has not stopped.
+    pub waiting: usize,
     /// Frames offered: published and dropped.
     pub offered: u64,
     /// Frames published.
@@ -72,7 +76,7 @@ pub struct CameraStats {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CameraState {
-    /// Its memory is being mapped.
+    /// It has no ring yet: it waits for its first frame, or for memory to be mapped.
     Starting,
     /// It runs.
     Running,
@@ -88,17 +92,28 @@ pub enum CameraState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SuspendReason {
-    /// The memory budget does not allow it.
+    /// The memory budget does not allow it. Tried again every few milliseconds.
     Budget {
-        /// Bytes that the larger ring takes.
+        /// Bytes that the ring takes.
         needed: usize,
         /// Bytes in use, those of the present ring included.
         in_use: usize,
         /// Bytes that may be in use.
         budget: usize,
     },
-    /// The system does not give the memory.
+    /// There is too little memory beside the reserve. Nothing was taken, or what was is given back. Tried again every second.
     Memory {
+        /// Bytes that the ring takes.
+        needed: usize,
+        /// Bytes that there are.
+        available: usize,
+        /// Bytes of them that are left to the host.
+        reserve: usize,
+        /// Which limit leaves no more.
+        limit: MemoryLimit,
+    },
+    /// The system does not give the memory. Tried again every second.
+    Refused {
         /// Bytes asked for.
         needed: usize,
         /// What it said.
@@ -106,6 +121,17 @@ pub enum SuspendReason {
     },
     /// No ring can be made for frames of this size.
     Spec(SpecError),
+}
+
+impl fmt::Display for OverBudget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { needed, in_use, budget } = self;
+        write!(
+            f,
+            "the camera takes {needed} bytes, and of the memory budget of {budget} bytes {in_use} are in use: \
+             raise AI_FRAME_EXPORT_MEMORY_BUDGET, or lower DEPTH, MAX_READERS or READER_LEASES"
+        )
+    }
 }
 
 impl From<OverBudget> for SuspendReason {
@@ -120,7 +146,15 @@ impl fmt::Display for SuspendReason {
             Self::Budget { needed, in_use, budget } => {
                 OverBudget { needed: *needed, in_use: *in_use, budget: *budget }.fmt(f)
             }
-            Self::Memory { needed, kind } => write!(f, "the system does not give {needed} bytes of memory: {kind}"),
+            Self::Memory { needed, available, reserve, limit } => write!(
+                f,
+                "the camera takes {needed} bytes, and {limit} leaves {available}, of which {reserve} are reserved for the \
+                 host: give the process more memory, or lower AI_FRAME_EXPORT_MEMORY_RESERVE, DEPTH, MAX_READERS or \
+                 READER_LEASES"
+            ),
+            Self::Refused { needed, kind } => {
+                write!(f, "the system does not give {needed} bytes of memory: {kind}; give the process more memory")
+            }
             Self::Spec(error) => error.fmt(f),
         }
     }

@@ -7,8 +7,10 @@ use std::sync::PoisonError;
 mod real {
     use std::cell;
 
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+    pub(crate) use crossbeam_queue::SegQueue as Queue;
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering, fence};
     pub(crate) use std::sync::{Arc, Mutex as Lock, MutexGuard};
+    pub(crate) use std::thread::yield_now;
 
     /// `core`'s cell with the interface of loom's.
     #[derive(Debug)]
@@ -28,16 +30,46 @@ mod real {
 #[cfg(not(loom))]
 use real::Lock;
 #[cfg(not(loom))]
-pub(crate) use real::{Arc, AtomicBool, AtomicU8, AtomicUsize, MutexGuard, Ordering, UnsafeCell};
+pub(crate) use real::{
+    Arc, AtomicBool, AtomicU8, AtomicUsize, MutexGuard, Ordering, Queue, UnsafeCell, fence, yield_now,
+};
 
 #[cfg(loom)]
 use loom::sync::Mutex as Lock;
 #[cfg(loom)]
 pub(crate) use loom::{
     cell::UnsafeCell,
-    sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering, fence},
     sync::{Arc, MutexGuard},
+    thread::yield_now,
 };
+
+/// What the models have in place of the lock-free queue, of which loom sees nothing: what is popped comes after what was
+/// done before it was pushed, in the order of the pushes.
+#[cfg(loom)]
+pub(crate) struct Queue<T>(Mutex<std::collections::VecDeque<T>>);
+
+#[cfg(loom)]
+impl<T> Queue<T> {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(std::collections::VecDeque::new()))
+    }
+
+    pub(crate) fn push(&self, item: T) {
+        self.0.lock().push_back(item);
+    }
+
+    pub(crate) fn pop(&self) -> Option<T> {
+        self.0.lock().pop_front()
+    }
+}
+
+#[cfg(loom)]
+impl<T> fmt::Debug for Queue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").finish_non_exhaustive()
+    }
+}
 
 /// A lock that outlives a panic of its holder: what it guards is consistent between any two statements that can panic.
 pub(crate) struct Mutex<T>(Lock<T>);

@@ -1,32 +1,39 @@
 //! A camera's end on the decode thread.
 
 use std::fmt;
-use std::mem;
 
-use vas_ring::{Claim, CopyMode, DropCause, FrameSink, MAX_FRAME_BYTES, Writer};
+use vas_ring::{Claim, CopyMode, DropCause, FrameSink, MAX_FRAME_BYTES, StreamSpec, Writer};
 
 use crate::handover::WriterEnd;
 
 /// Writes one camera's frames, on its decode thread. Dropping it stops the camera.
 ///
-/// No method, and not the drop either, allocates, frees, locks, waits or calls the system. When a frame does not fit,
-/// the control thread is asked for larger slots by a store to memory, and frames are dropped and counted until it has
-/// answered.
+/// Its first frame asks for a ring, by a store to memory, and so does one that does not fit into the slots that there are.
+/// The control side answers with a ring, or that there is no memory; until then frames are dropped and counted, as
+/// [`Starting`](DropCause::Starting) before the first ring and as [`Resizing`](DropCause::Resizing) later.
+///
+/// No method, and not the drop either, allocates, frees, locks, waits or calls the system.
 ///
 /// ```
-/// use vas_lifecycle::{CameraWriter, DropCause, FrameEntry, FrameExport, FrameSink, Settings, StreamSpec};
+/// use std::time::Duration;
+/// use vas_lifecycle::{CameraWriter, DropCause, FrameEntry, FrameExport, FrameSink, Settings};
 ///
 /// let export = FrameExport::new(Settings::default());
-/// let mut writer = export.start_camera("gate".parse()?, StreamSpec { width: 2, height: 2, frame_bytes: 4 })?;
+/// let mut writer = export.camera("gate");
 /// let mut reader = export.subscribe(&"gate".parse()?)?;
 ///
-/// let mut claim = writer.claim(4).expect("it fits");
-/// claim.pixels_mut().copy_from_slice(&[1, 2, 3, 4]);
+/// // A decode loop goes on; this one waits, to show the first frame that finds a ring.
+/// let mut claim = loop {
+///     match writer.claim(4) {
+///         Ok(claim) => break claim,
+///         Err(cause) => assert_eq!(cause, DropCause::Starting),
+///     }
+///     std::thread::sleep(Duration::from_millis(1));
+/// #   writer = writer;
+/// };
+/// claim.pixels_mut()[..4].copy_from_slice(&[1, 2, 3, 4]);
 /// claim.publish(&FrameEntry { bytes: 4, ..FrameEntry::default() });
 /// assert_eq!(reader.latest()?.expect("published").pixels(), [1, 2, 3, 4]);
-///
-/// // What a host falls back to when export cannot start.
-/// assert!(CameraWriter::off().is_off());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct CameraWriter {
@@ -42,14 +49,25 @@ impl Default for CameraWriter {
 }
 
 impl CameraWriter {
-    /// A writer that does nothing: what there is while export is off, and what a camera goes on with whose export
-    /// could not start.
+    /// A writer that does nothing: what there is while export is off.
     pub const fn off() -> Self {
         Self { live: None, copy: CopyMode::Auto }
     }
 
-    pub(crate) fn new(ring: Writer, end: WriterEnd<Writer>, copy: CopyMode) -> Self {
-        Self { live: Some(Live { ring, end, away: false, asked: 0 }), copy }
+    pub(crate) fn new(end: WriterEnd<Writer>, copy: CopyMode) -> Self {
+        Self { live: Some(Live { ring: None, end, away: true, asked: 0 }), copy }
+    }
+
+    /// Says before the first frame what frames are going to be like, so that there is a ring for them by then. A host that
+    /// does not know need not say: the first frame tells. So does one that turns out to be larger.
+    #[must_use]
+    pub fn expecting(mut self, stream: StreamSpec) -> Self {
+        if let Some(live) = &mut self.live {
+            if live.ring.is_none() && (1..=MAX_FRAME_BYTES).contains(&stream.frame_bytes) {
+                live.ask(stream.frame_bytes);
+            }
+        }
+        self
     }
 }
 
@@ -65,14 +83,22 @@ impl FrameSink for CameraWriter {
 
     #[inline]
     fn demand(&mut self, now: impl FnMut() -> u64) -> Result<(), DropCause> {
-        self.live.as_mut().map_or(Err(DropCause::Suspended), |live| live.ring.demand(now))
+        let Some(live) = &mut self.live else { return Err(DropCause::Suspended) };
+        if live.ring.is_none() {
+            live.take_over();
+        }
+        match &mut live.ring {
+            Some(ring) => ring.demand(now),
+            // The first frame asks for the ring, whoever reads.
+            None => Ok(()),
+        }
     }
 
     /// Counts a frame that is not going to be published. Does nothing when export is off.
     #[inline]
     fn skip(&mut self, cause: DropCause) {
         match &mut self.live {
-            Some(live) if !live.away => live.ring.skip(cause),
+            Some(Live { ring: Some(ring), away: false, .. }) => ring.skip(cause),
             Some(live) => live.skip_away(cause),
             None => (),
         }
@@ -82,61 +108,83 @@ impl FrameSink for CameraWriter {
     ///
     /// # Errors
     ///
-    /// [`DropCause::Resizing`] while the control thread makes larger slots, [`DropCause::Suspended`] when it cannot or
-    /// when export is off, [`DropCause::TooLarge`] when no ring can hold such a frame.
+    /// [`DropCause::Starting`] and [`DropCause::Resizing`] while the control side makes a ring, [`DropCause::Suspended`]
+    /// when it cannot or when export is off, [`DropCause::TooLarge`] when no ring can hold such a frame.
     #[inline]
     fn claim(&mut self, frame_bytes: usize) -> Result<Claim<'_>, DropCause> {
         let Some(live) = &mut self.live else { return Err(DropCause::Suspended) };
-        if live.away || frame_bytes > live.ring.slot_bytes() {
+        let fits = !live.away && live.ring.as_ref().is_some_and(|ring| frame_bytes <= ring.slot_bytes());
+        if !fits {
             live.look_for_room(frame_bytes)?;
         }
-        FrameSink::claim(&mut live.ring, frame_bytes)
+        match &mut live.ring {
+            Some(ring) => FrameSink::claim(ring, frame_bytes),
+            // `look_for_room` says Ok only when there is one.
+            None => Err(DropCause::Starting),
+        }
     }
 }
 
 impl fmt::Debug for CameraWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CameraWriter").field("ring", &self.live.as_ref().map(|live| &live.ring)).finish()
+        let ring = self.live.as_ref().and_then(|live| live.ring.as_ref());
+        f.debug_struct("CameraWriter").field("off", &self.live.is_none()).field("ring", &ring).finish()
     }
 }
 
-/// While the writer is *away*, its ring rests: it is asked for no frame and counts none, so that the ring that takes
-/// over begins with the very id at which this one ended. The frames in between are pending, and go to the books of the
-/// ring that is written next.
+/// While the writer is *away* it waits for a ring. The one that it has, if any, rests: it is asked for no frame and counts
+/// none, so that the ring that takes over begins with the very id at which this one ended. The frames in between are
+/// pending, and go to the books of the ring that is written next; of a camera that stops before it had one, to those that
+/// the control side keeps.
 struct Live {
     // Dropped in this order: the control side takes the camera as stopped when `end` is gone.
-    ring: Writer,
+    /// None before the first.
+    ring: Option<Writer>,
     end: WriterEnd<Writer>,
     away: bool,
-    /// Bytes asked for while away.
+    /// Bytes asked for while away; 0 before the first question.
     asked: usize,
 }
 
 impl Live {
-    /// Before a claim that does not simply go to the ring. Ok when it may go there now.
+    fn ask(&mut self, frame_bytes: usize) {
+        self.away = true;
+        self.asked = frame_bytes;
+        self.end.ask(frame_bytes);
+    }
+
+    /// Before a claim that does not simply go to the ring. Ok when there is a ring, and the claim may go there now.
+    ///
+    /// A writer that has asked waits for the answer, also with frames that would fit where it was: a stream whose frames
+    /// change their size all the time comes to a ring that all of them fit into. Only when the answer is that there is no
+    /// memory does it go back, for those that fit.
     #[cold]
     fn look_for_room(&mut self, frame_bytes: usize) -> Result<(), DropCause> {
         if self.away {
             self.take_over();
         }
-        if frame_bytes <= self.ring.slot_bytes() {
-            if self.away {
-                // The stream has gone back to what fits.
-                self.end.ask(0);
-                self.settle();
-            }
-            return Ok(());
-        }
         if frame_bytes > MAX_FRAME_BYTES {
             self.skip(DropCause::TooLarge);
             return Err(DropCause::TooLarge);
         }
-        if !self.away || frame_bytes > self.asked {
-            self.away = true;
-            self.asked = frame_bytes;
-            self.end.ask(frame_bytes);
+        if self.ring.as_ref().is_some_and(|ring| frame_bytes <= ring.slot_bytes()) {
+            if !self.away {
+                return Ok(());
+            }
+            if self.end.is_refused(self.asked) {
+                self.end.ask(0);
+                self.settle();
+                return Ok(());
+            }
+        } else if !self.away || frame_bytes > self.asked || self.end.is_refused(self.asked) && frame_bytes < self.asked
+        {
+            self.ask(frame_bytes);
         }
-        let cause = if self.end.is_refused() { DropCause::Suspended } else { DropCause::Resizing };
+        let cause = match &self.ring {
+            _ if self.end.is_refused(self.asked) => DropCause::Suspended,
+            Some(_) => DropCause::Resizing,
+            None => DropCause::Starting,
+        };
         self.end.pend(cause);
         Err(cause)
     }
@@ -148,30 +196,36 @@ impl Live {
     }
 
     fn skip(&mut self, cause: DropCause) {
-        if self.away { self.end.pend(cause) } else { self.ring.skip(cause) }
+        match &mut self.ring {
+            Some(ring) if !self.away => ring.skip(cause),
+            _ => self.end.pend(cause),
+        }
     }
 
     /// Goes over to the ring that is offered, if one is.
     fn take_over(&mut self) {
         let Some(mut offer) = self.end.take() else { return };
-        if offer.next_frame_id() != self.ring.next_frame_id() {
+        if self.ring.as_mut().is_some_and(|ring| ring.next_frame_id() != offer.next_frame_id()) {
             // It was made for an earlier question; the stream went back meanwhile, and this ring counted on. Dropping it
             // closes it, which tells the control side to make another.
             return;
         }
         // The one that is left is closed. The control side has a handle to it, so nothing is freed here.
-        drop(mem::replace(&mut self.ring, offer));
+        drop(self.ring.replace(offer));
         self.settle();
     }
 
-    /// The ring is written again: pending frames go to its books.
+    /// The ring is written from now on: pending frames go to its books. Without one they stay pending.
     fn settle(&mut self) {
+        let Some(ring) = &mut self.ring else { return };
         self.away = false;
-        let mut id = self.ring.next_frame_id();
-        for (cause, n) in self.end.settle().iter().filter(|&(_, n)| n != 0) {
-            id = id.wrapping_add(n);
-            self.ring.resume_at(id, cause);
-        }
+        self.end.settle(|pending| {
+            let mut id = ring.next_frame_id();
+            for (cause, n) in pending.iter().filter(|&(_, n)| n != 0) {
+                id = id.wrapping_add(n);
+                ring.resume_at(id, cause);
+            }
+        });
     }
 }
 

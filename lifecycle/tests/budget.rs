@@ -8,10 +8,8 @@ mod common;
 use std::env;
 use std::process::Command;
 
-use common::{P720, P1080, eventually, id, offer, room_for, stream};
-use vas_lifecycle::{
-    CameraState, CameraWriter, DropCause, FrameExport, FrameSink, HugePages, Settings, StartError, SuspendReason,
-};
+use common::{P720, P1080, eventually, id, offer, room_for, start, state, stream};
+use vas_lifecycle::{CameraState, DropCause, FrameExport, HugePages, MemoryLimit, Settings, SuspendReason};
 
 /// The budget counts rings that are written, rings that are only read, and nothing else; a refusal takes nothing.
 #[test]
@@ -20,17 +18,17 @@ fn refusals_at_every_step() {
     let export = FrameExport::new(settings);
     let (small, large) = (settings.ring_bytes(P720).unwrap(), settings.ring_bytes(P1080).unwrap());
     let refused = |frame_bytes: usize, in_use: usize| {
-        let error = export.start_camera(id("refused"), stream(frame_bytes)).unwrap_err();
-        let StartError::Budget { needed, in_use: used, budget } = error else { panic!("{error}") };
-        assert_eq!(needed, settings.ring_bytes(frame_bytes).unwrap());
-        assert_eq!((used, budget), (in_use, settings.memory_budget));
+        let _refused = export.camera("refused").expecting(stream(frame_bytes));
+        let (needed, budget) = (settings.ring_bytes(frame_bytes).unwrap(), settings.memory_budget);
+        let reason = CameraState::Suspended(SuspendReason::Budget { needed, in_use, budget });
+        eventually("refused", || state(&export, "refused") == reason);
         assert_eq!(export.stats().bytes_in_use, in_use, "nothing was taken");
     };
 
     refused(4 * P1080, 0);
-    let mut a = export.start_camera(id("a"), stream(P720)).unwrap();
-    let b = export.start_camera(id("b"), stream(P720)).unwrap();
-    let c = export.start_camera(id("c"), stream(P1080)).unwrap();
+    let mut a = start(&export, "a", P720);
+    let b = start(&export, "b", P720);
+    let c = start(&export, "c", P1080);
     refused(1, settings.memory_budget);
 
     // Stopped, and its memory still read: it counts.
@@ -44,7 +42,7 @@ fn refusals_at_every_step() {
     drop(lease);
     // Now it is idle, and makes way.
     refused(P1080, small + large);
-    let a = export.start_camera(id("a"), stream(P720)).unwrap();
+    let a = start(&export, "a", P720);
     refused(P720, settings.memory_budget);
 
     // A resize needs the old ring and the new one at once.
@@ -57,14 +55,13 @@ fn refusals_at_every_step() {
     offer(&mut c, P1080).unwrap();
     drop((a, c));
     eventually("given back", || export.stats().bytes_in_use == 0);
-    let message = export.start_camera(id("x"), stream(4 * P1080)).unwrap_err().to_string();
     assert_eq!(
-        message,
+        reason.to_string(),
         format!(
-            "the camera takes {} bytes, and of the budget of {} bytes 0 are in use: raise AI_FRAME_EXPORT_MEMORY_BUDGET, \
-             or lower DEPTH, MAX_READERS or READER_LEASES",
-            settings.ring_bytes(4 * P1080).unwrap(),
-            settings.memory_budget
+            "the camera takes {needed} bytes, and of the memory budget of {} bytes {} are in use: raise \
+             AI_FRAME_EXPORT_MEMORY_BUDGET, or lower DEPTH, MAX_READERS or READER_LEASES",
+            settings.memory_budget,
+            small + large
         )
     );
 }
@@ -73,15 +70,15 @@ fn refusals_at_every_step() {
 #[test]
 fn memory_is_kept_for_a_moment() {
     let export = FrameExport::new(Settings::default());
-    drop(export.start_camera(id("a"), stream(P720)).unwrap());
+    drop(start(&export, "a", P720));
+    eventually("idle", || export.stats().bytes_idle > 0);
     let stats = export.stats();
-    assert!(stats.bytes_idle > 0);
     assert_eq!(stats.bytes_in_use, stats.bytes_idle);
-    let _b = export.start_camera(id("b"), stream(P720)).unwrap();
+    let _b = start(&export, "b", P720);
     let stats = export.stats();
     assert_eq!((stats.bytes_idle, stats.bytes_in_use), (0, stats.cameras[1].bytes));
-    drop(export.start_camera(id("a"), stream(P1080)).unwrap());
-    assert!(export.stats().bytes_idle > 0);
+    drop(start(&export, "a", P1080));
+    eventually("idle", || export.stats().bytes_idle > 0);
     eventually("unmapped", || export.stats().bytes_idle == 0);
 }
 
@@ -102,33 +99,34 @@ fn without_memory() {
     }
     let settings = Settings { memory_budget: 1 << 40, huge_pages: HugePages::Off, ..Settings::default() };
     let export = FrameExport::new(settings);
-    let mut running = export.start_camera(id("running"), stream(P720)).unwrap();
+    let mut running = start(&export, "running", P720);
     let _reader = export.subscribe(&id("running")).unwrap();
     let in_use = export.stats().bytes_in_use;
     let size = std::fs::read_to_string("/proc/self/statm").unwrap();
     let size = size.split(' ').next().unwrap().parse::<u64>().unwrap() * 4096;
     limit(size + (4 << 20));
 
-    let error = export.start_camera(id("late"), stream(P1080)).unwrap_err();
-    let StartError::Memory { needed, .. } = &error else { panic!("{error}") };
-    assert!(*needed >= 7 * P1080);
-    assert!(error.to_string().contains("does not give"), "{error}");
+    let mut late = export.camera("late").expecting(stream(P1080));
+    let suspended = |name| match state(&export, name) {
+        CameraState::Suspended(reason) => Some(reason),
+        _ => None,
+    };
+    eventually("suspended", || suspended("late").is_some());
+    let reason = suspended("late").unwrap();
+    let SuspendReason::Memory { needed, available, reserve, limit: of } = reason else { panic!("{reason}") };
+    assert_eq!((reserve, of), (settings.memory_reserve, MemoryLimit::AddressSpace));
+    assert!(needed >= 7 * P1080 && available < needed + reserve && available <= 4 << 20, "{reason}");
+    assert!(reason.to_string().contains("RLIMIT_AS) leaves"), "{reason}");
     assert_eq!(export.stats().bytes_in_use, in_use);
-    assert_eq!(export.cameras(), [id("running")]);
-    let mut late = CameraWriter::off();
-    assert!(late.is_off());
-    late.skip(DropCause::NoReader);
 
     eventually("suspended", || offer(&mut running, P1080).unwrap_err() == DropCause::Suspended);
-    let state = export.stats().cameras[0].state;
-    assert!(matches!(state, CameraState::Suspended(SuspendReason::Memory { .. })), "{state:?}");
+    assert!(matches!(suspended("running"), Some(SuspendReason::Memory { .. })));
     offer(&mut running, P720).unwrap();
     assert_eq!(export.stats().bytes_in_use, in_use);
 
     limit(u64::MAX);
     common::offer_until_published(&mut running, P1080);
-    let mut late = export.start_camera(id("late"), stream(P1080)).unwrap();
-    offer(&mut late, P1080).unwrap();
+    common::offer_until_published(&mut late, P1080);
     println!("to the end");
 }
 

@@ -7,9 +7,9 @@ mod common;
 use std::thread;
 use std::time::Duration;
 
-use common::{check, eventually, id, offer, offer_until_published, room_for, stream};
+use common::{check, eventually, id, offer, offer_until_published, room_for, start, stream};
 use vas_lifecycle::{
-    CameraState, CameraWriter, DropCause, FrameExport, FrameSink, ReadError, Settings, StartError, SubscribeError,
+    CameraId, CameraState, CameraWriter, DropCause, FrameExport, FrameSink, ReadError, Settings, SubscribeError,
     SuspendReason,
 };
 
@@ -20,34 +20,133 @@ fn export() -> FrameExport {
     FrameExport::new(Settings::default())
 }
 
+/// A camera that is started again while it runs waits until its former writer is dropped. What it is offered meanwhile
+/// is counted, and so is what one that stops before its turn was offered.
 #[test]
-fn one_start_at_a_time() {
+fn started_twice() {
     let export = export();
-    let writer = export.start_camera(id("a"), stream(SMALL)).unwrap();
-    let again = export.start_camera(id("a"), stream(SMALL));
-    assert!(matches!(again, Err(StartError::AlreadyRunning { camera }) if camera == id("a")));
-    assert_eq!(again.unwrap_err().to_string(), "camera a is running: drop its writer first");
-    let _b = export.start_camera(id("b"), stream(SMALL)).unwrap();
+    let mut first = start(&export, "a", SMALL);
+    let mut second = export.camera("a").expecting(stream(SMALL));
+    let mut third = export.camera("a");
+    let _b = start(&export, "b", SMALL);
     assert_eq!(export.cameras(), [id("a"), id("b")]);
-    drop(writer);
+    offer(&mut first, SMALL).unwrap();
+    assert_eq!(offer(&mut second, SMALL), Err(DropCause::Starting));
+    assert_eq!(offer(&mut third, SMALL), Err(DropCause::Starting));
+    drop(third);
+    let stats = export.stats();
+    let camera = &stats.cameras[0];
+    assert_eq!((camera.epoch, camera.waiting, camera.state), (0, 1, CameraState::Running));
+    assert_eq!((camera.offered, camera.published, camera.dropped.get(DropCause::Starting)), (3, 1, 2));
+    drop(first);
+    let next = offer_until_published(&mut second, SMALL);
+    let stats = export.stats();
+    let camera = &stats.cameras[0];
+    assert_eq!((camera.epoch, camera.waiting, camera.offered), (1, 0, next + 1));
+    drop(second);
     assert_eq!(export.cameras(), [id("b")]);
-    export.start_camera(id("a"), stream(SMALL)).unwrap();
+    let mut again = start(&export, "a", SMALL);
+    assert_eq!(offer(&mut again, SMALL), Ok(next + 1));
 }
 
+/// Any name is a camera's, and a long one is the same camera each time.
 #[test]
-fn a_camera_needs_a_name_and_frames() {
+fn any_name() {
     let export = export();
-    assert!(matches!(export.start_camera(Default::default(), stream(SMALL)), Err(StartError::Unnamed)));
-    let error = export.start_camera(id("a"), stream(0)).unwrap_err();
-    assert_eq!(error.to_string(), "no ring can be made: ring frame_bytes is 0, accepted is 1 to 4294967231");
-    assert!(export.stats().cameras.is_empty());
+    let url = "rtsp://admin:secret@192.168.100.20:554/Streaming/Channels/101";
+    for name in [
+        "",
+        " ",
+        "x",
+        url,
+        "\u{1f4f7}\u{1f4f7}\u{1f4f7}\u{1f4f7}\u{1f4f7}\u{1f4f7}\u{1f4f7}\u{1f4f7}\u{1f4f7}\u{1f4f7}",
+    ] {
+        for epoch in 0..2 {
+            let mut writer = start(&export, name, SMALL);
+            assert_eq!(offer(&mut writer, SMALL), Ok(epoch));
+            assert_eq!(export.cameras(), [CameraId::from_name(name)]);
+        }
+    }
+    assert_eq!(export.stats().cameras.len(), 5);
     let unknown = export.subscribe(&id("a")).unwrap_err();
     assert_eq!(unknown, SubscribeError::NotRunning { camera: id("a") });
 }
 
+/// Without a word of what is to come, the first frame asks for the ring. What is offered before that is there is counted,
+/// for the camera and for a reader that was there from the start.
+#[test]
+fn the_first_frame_asks() {
+    let export = export();
+    let mut writer = export.camera("a");
+    writer.skip(DropCause::Malformed);
+    // What was offered before it subscribed is not this reader's.
+    let mut reader = export.subscribe(&id("a")).unwrap();
+    assert!(reader.latest().unwrap().is_none());
+    assert!(reader.wait_next(Duration::from_millis(20)).unwrap().is_none());
+    let before = export.stats();
+    assert_eq!((before.cameras[0].state, before.bytes_in_use), (CameraState::Starting, 0), "nobody has asked");
+    writer.skip(DropCause::Malformed);
+    assert_eq!(writer.demand(|| 0), Ok(()));
+    assert_eq!(offer(&mut writer, LARGE), Err(DropCause::Starting));
+    let first = offer_until_published(&mut writer, LARGE);
+    assert_eq!(offer(&mut writer, SMALL), Ok(first + 1));
+    let frame = reader.next().unwrap().unwrap();
+    check(&frame);
+    assert_eq!((frame.frame_id, frame.epoch, frame.generation), (first, 0, 0));
+    let stats = export.stats();
+    let camera = &stats.cameras[0];
+    assert_eq!((camera.state, camera.generation, camera.published), (CameraState::Running, 0, 2));
+    assert_eq!(camera.dropped.get(DropCause::Malformed), 2);
+    assert_eq!(camera.dropped.get(DropCause::Starting), first - 2);
+    let counts = reader.stats();
+    assert_eq!((counts.seen, counts.missed.dropped), (1, first - 1));
+    assert_eq!(camera.readers[0].missed, counts.missed);
+}
+
+/// A camera that stops before it had a ring: its frames are counted all the same, and its reader is told.
+#[test]
+fn stopped_before_the_first_ring() {
+    let export = FrameExport::new(room_for(Settings::default(), &[SMALL]));
+    for round in 1..=3 {
+        let mut writer = export.camera("a");
+        let mut reader = export.subscribe(&id("a")).unwrap();
+        for _ in 0..10 {
+            assert!(matches!(offer(&mut writer, LARGE), Err(DropCause::Starting | DropCause::Suspended)));
+        }
+        assert!(reader.latest().unwrap().is_none());
+        drop(writer);
+        eventually("told", || reader.latest().is_err());
+        assert_eq!(reader.latest().unwrap_err(), ReadError::Closed);
+        let counts = reader.stats();
+        assert_eq!((counts.seen, counts.missed.total()), (0, 10));
+        let stats = export.stats();
+        assert_eq!((stats.cameras[0].offered, stats.cameras[0].published), (10 * round, 0));
+        assert_eq!((stats.cameras[0].state, stats.bytes_in_use), (CameraState::Stopped, 0));
+    }
+}
+
+/// The budget has no room for the first frame: the camera says so, and takes smaller ones when they come.
+#[test]
+fn the_first_frame_is_too_large() {
+    let settings = room_for(Settings::default(), &[SMALL]);
+    let export = FrameExport::new(settings);
+    let mut writer = export.camera("a");
+    eventually("suspended", || offer(&mut writer, LARGE) == Err(DropCause::Suspended));
+    let reason = SuspendReason::Budget {
+        needed: settings.ring_bytes(LARGE).unwrap(),
+        in_use: 0,
+        budget: settings.memory_budget,
+    };
+    assert_eq!(common::state(&export, "a"), CameraState::Suspended(reason));
+    offer_until_published(&mut writer, SMALL);
+    assert_eq!(common::state(&export, "a"), CameraState::Running);
+    eventually("suspended again", || offer(&mut writer, LARGE) == Err(DropCause::Suspended));
+    offer(&mut writer, SMALL).unwrap();
+}
+
 #[test]
 fn off_is_a_writer_that_does_nothing() {
-    for mut writer in [FrameExport::disabled().start_camera(id("a"), stream(SMALL)).unwrap(), CameraWriter::off()] {
+    for mut writer in [FrameExport::disabled().camera("a").expecting(stream(SMALL)), CameraWriter::off()] {
         assert!(writer.is_off());
         writer.skip(DropCause::NoReader);
         assert_eq!(writer.demand(|| 0), Err(DropCause::Suspended));
@@ -61,7 +160,7 @@ fn off_is_a_writer_that_does_nothing() {
 #[test]
 fn ids_go_on_over_a_restart() {
     let export = export();
-    let mut writer = export.start_camera(id("a"), stream(SMALL)).unwrap();
+    let mut writer = start(&export, "a", SMALL);
     let mut reader = export.subscribe(&id("a")).unwrap();
     for n in 0..5 {
         assert_eq!(offer(&mut writer, SMALL), Ok(n));
@@ -81,7 +180,7 @@ fn ids_go_on_over_a_restart() {
     assert_eq!(reader.resubscribe(), Err(SubscribeError::NotRunning { camera: id("a") }));
     assert_eq!(reader.wait_next_epoch(Duration::from_millis(3)), Err(SubscribeError::NotRunning { camera: id("a") }));
 
-    let mut writer = export.start_camera(id("a"), stream(SMALL)).unwrap();
+    let mut writer = start(&export, "a", SMALL);
     assert_eq!(reader.latest().unwrap_err(), ReadError::Closed, "not by itself");
     reader.wait_next_epoch(Duration::ZERO).unwrap();
     assert_eq!(reader.epoch(), 1);
@@ -93,7 +192,7 @@ fn ids_go_on_over_a_restart() {
 #[test]
 fn a_reader_waits_for_the_restart() {
     let export = export();
-    let writer = export.start_camera(id("a"), stream(SMALL)).unwrap();
+    let writer = start(&export, "a", SMALL);
     let mut reader = export.subscribe(&id("a")).unwrap();
     drop(writer);
     let waiting = thread::spawn(move || {
@@ -102,7 +201,7 @@ fn a_reader_waits_for_the_restart() {
         (frame.epoch, frame.frame_id)
     });
     thread::sleep(Duration::from_millis(20));
-    let mut writer = export.start_camera(id("a"), stream(SMALL)).unwrap();
+    let mut writer = start(&export, "a", SMALL);
     while writer.demand(|| 0).is_err() {
         thread::yield_now();
     }
@@ -113,7 +212,7 @@ fn a_reader_waits_for_the_restart() {
 #[test]
 fn waiting_ends_at_the_deadline() {
     let export = export();
-    let _writer = export.start_camera(id("a"), stream(SMALL)).unwrap();
+    let _writer = start(&export, "a", SMALL);
     let mut reader = export.subscribe(&id("a")).unwrap();
     let began = std::time::Instant::now();
     assert!(reader.wait_latest(Duration::from_millis(20)).unwrap().is_none());
@@ -122,12 +221,35 @@ fn waiting_ends_at_the_deadline() {
     assert!((20..500).contains(&took.as_millis()), "{took:?}");
 }
 
+/// A function that waits waits: also while all leases are out, until one is dropped, or the time is up.
+#[test]
+fn waiting_for_a_lease() {
+    let export = export();
+    let mut writer = start(&export, "a", SMALL);
+    let mut reader = export.subscribe(&id("a")).unwrap();
+    offer(&mut writer, SMALL).unwrap();
+    let held = reader.latest().unwrap().unwrap();
+    offer(&mut writer, SMALL).unwrap();
+    for wait in [vas_lifecycle::Reader::wait_latest, vas_lifecycle::Reader::wait_next] {
+        let began = std::time::Instant::now();
+        assert_eq!(wait(&mut reader, Duration::from_millis(20)).unwrap_err(), ReadError::Budget { budget: 1 });
+        assert!(began.elapsed() >= Duration::from_millis(20), "{:?}", began.elapsed());
+    }
+    let release = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(20));
+        drop(held);
+    });
+    let frame = reader.wait_next(Duration::from_secs(10)).unwrap().expect("released in time");
+    assert_eq!(frame.frame_id, 1);
+    release.join().unwrap();
+}
+
 /// A frame that does not fit is dropped and counted until the control thread has made room; the reader goes over by
 /// itself, an old lease keeps its pixels, smaller frames fit in place, and nothing is lost track of.
 #[test]
 fn frames_outgrow_their_slots() {
     let export = export();
-    let mut writer = export.start_camera(id("a"), stream(SMALL)).unwrap();
+    let mut writer = start(&export, "a", SMALL);
     let mut reader = export.subscribe(&id("a")).unwrap();
     offer(&mut writer, SMALL).unwrap();
     let old = reader.latest().unwrap().unwrap();
@@ -160,7 +282,7 @@ fn frames_outgrow_their_slots() {
 fn suspended_and_back() {
     let settings = room_for(Settings::default(), &[SMALL, SMALL]);
     let export = FrameExport::new(settings);
-    let mut writer = export.start_camera(id("a"), stream(SMALL)).unwrap();
+    let mut writer = start(&export, "a", SMALL);
     let mut reader = export.subscribe(&id("a")).unwrap();
     offer(&mut writer, SMALL).unwrap();
     assert_eq!(offer(&mut writer, LARGE), Err(DropCause::Resizing));
@@ -193,26 +315,28 @@ fn suspended_and_back() {
 #[test]
 fn suspended_until_there_is_room() {
     let export = FrameExport::new(room_for(Settings::default(), &[SMALL, LARGE]));
-    let mut writer = export.start_camera(id("a"), stream(SMALL)).unwrap();
-    let other = export.start_camera(id("b"), stream(SMALL)).unwrap();
+    let mut writer = start(&export, "a", SMALL);
+    let other = start(&export, "b", SMALL);
     eventually("suspended", || offer(&mut writer, LARGE).is_err_and(|cause| cause == DropCause::Suspended));
     drop(other);
     offer_until_published(&mut writer, LARGE);
     assert_eq!(export.stats().cameras[0].generation, 1);
 }
 
-/// A stream that goes back before the larger ring is there goes on in the old one; the next time it is there at last.
+/// Sizes that alternate while rings are asked for, and grow each time: the writer waits for the answer with the small ones
+/// too, and goes on with whatever comes.
 #[test]
 fn the_stream_changes_its_mind() {
     let export = export();
-    let mut writer = export.start_camera(id("a"), stream(SMALL)).unwrap();
+    let mut writer = start(&export, "a", SMALL);
     let mut reader = export.subscribe(&id("a")).unwrap();
     let mut seen = 0;
     for round in 0..200 {
-        let _ = offer(&mut writer, SMALL + 100 * round);
+        let grown = offer(&mut writer, SMALL + 100 * round);
         // Now and then the offer comes before, between and after these.
         thread::sleep(Duration::from_micros(round as u64 * 61 % 9000));
-        offer(&mut writer, SMALL).unwrap();
+        let small = offer(&mut writer, SMALL);
+        assert!(small.is_ok() || grown.is_err() && small == Err(DropCause::Resizing), "{grown:?}, {small:?}");
         seen += u64::from(reader.latest().unwrap().is_some_and(|frame| {
             check(&frame);
             true
@@ -228,11 +352,32 @@ fn the_stream_changes_its_mind() {
     assert!(stats.cameras[0].generation > 0, "{stats}");
 }
 
+/// A stream whose frames are small and large in turn comes to one large ring: once the large one is there, none is lost.
+#[test]
+fn sizes_in_turn_end_in_one_ring() {
+    let export = export();
+    let mut writer = start(&export, "a", SMALL);
+    let mut lost = Vec::new();
+    for frame in 0..400 {
+        let size = if frame % 2 == 0 { SMALL } else { LARGE };
+        if let Err(cause) = offer(&mut writer, size) {
+            assert_eq!(cause, DropCause::Resizing);
+            lost.push(frame);
+        }
+        thread::sleep(Duration::from_micros(500));
+    }
+    // From the first large one until the answer, without a hole.
+    let until = lost.last().map_or(1, |last| last + 1);
+    assert_eq!(lost, (1..until).collect::<Vec<_>>());
+    assert!(until < 400, "no answer in 200 ms");
+    assert_eq!(export.stats().cameras[0].generation, 1);
+}
+
 /// A reader that does not look holds the ring that it is at, and none of those that it has not come to.
 #[test]
 fn a_reader_that_sleeps_holds_one_ring() {
     let export = export();
-    let mut writer = export.start_camera(id("a"), stream(SMALL)).unwrap();
+    let mut writer = start(&export, "a", SMALL);
     let mut reader = export.subscribe(&id("a")).unwrap();
     offer(&mut writer, SMALL).unwrap();
     let mut last = 0;
@@ -257,7 +402,7 @@ fn a_reader_that_sleeps_holds_one_ring() {
 fn readers_join_while_rings_change() {
     let settings = Settings { max_readers: 8, ..Settings::default() };
     let export = FrameExport::new(settings);
-    let mut writer = export.start_camera(id("a"), stream(SMALL)).unwrap();
+    let mut writer = start(&export, "a", SMALL);
     let reading = |next: bool| {
         let export = export.clone();
         thread::spawn(move || {
@@ -310,7 +455,7 @@ fn readers_join_while_rings_change() {
 fn stats_tell_who_stalls() {
     let settings = Settings { max_readers: 3, ..Settings::default() };
     let export = FrameExport::new(settings);
-    let mut writer = export.start_camera(id("gate"), stream(SMALL)).unwrap();
+    let mut writer = start(&export, "gate", SMALL);
     assert_eq!(export.stats().cameras[0].newest_age, None);
     let [mut brisk, mut holding, _still] = [(); 3].map(|()| export.subscribe(&id("gate")).unwrap());
     offer(&mut writer, SMALL).unwrap();
@@ -343,7 +488,7 @@ fn stats_tell_who_stalls() {
 #[test]
 fn places_run_out() {
     let export = export();
-    let _writer = export.start_camera(id("a"), stream(SMALL)).unwrap();
+    let _writer = start(&export, "a", SMALL);
     let _readers = [(); 2].map(|()| export.subscribe(&id("a")).unwrap());
     assert_eq!(
         export.subscribe(&id("a")).unwrap_err(),
@@ -356,7 +501,7 @@ fn places_run_out() {
 fn any_order_of_drops() {
     let build = || {
         let export = export();
-        let mut writer = export.start_camera(id("a"), stream(SMALL)).unwrap();
+        let mut writer = start(&export, "a", SMALL);
         let mut reader = export.subscribe(&id("a")).unwrap();
         offer(&mut writer, SMALL).unwrap();
         let lease = reader.latest().unwrap().unwrap();
@@ -388,8 +533,8 @@ fn any_order_of_drops() {
 fn displayed_as_a_table() {
     let export = FrameExport::new(Settings { memory_budget: 1 << 20, ..Settings::default() });
     assert_eq!(export.stats().to_string(), "frame export: 0 of 1048576 bytes in use, 0 of them idle\n");
-    let mut gate = export.start_camera(id("gate"), stream(SMALL)).unwrap();
-    let _yard = export.start_camera(id("yard-camera"), stream(SMALL)).unwrap();
+    let mut gate = start(&export, "gate", SMALL);
+    let _yard = start(&export, "yard-camera", SMALL);
     let mut reader = export.subscribe(&id("gate")).unwrap();
     offer(&mut gate, SMALL).unwrap();
     let _held = reader.latest().unwrap();

@@ -16,7 +16,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use common::{eventually, id, stream};
+use common::{eventually, id, start};
 use vas_lifecycle::{CameraWriter, DropCause, FrameEntry, FrameExport, FrameSink, Settings};
 
 thread_local! {
@@ -85,7 +85,7 @@ fn no_system_call_and_no_heap_on_the_decode_path() {
     const SMALL: usize = common::P720;
     const LARGE: usize = common::P1080;
     let export = FrameExport::new(Settings::default());
-    let mut writer = export.start_camera(id("a"), stream(SMALL)).unwrap();
+    let mut writer = start(&export, "a", SMALL);
     let mut reader = export.subscribe(&id("a")).unwrap();
     let lived = run_confined(3, move |done| {
         for _ in 0..1000 {
@@ -111,7 +111,7 @@ fn no_system_call_and_no_heap_on_the_decode_path() {
     assert_eq!(counts.seen + counts.missed.total(), stats.cameras[0].offered);
 
     // The last thing that anybody else has of a camera is gone when its decode thread lets go: not even then.
-    let mut writer = export.start_camera(id("b"), stream(SMALL)).unwrap();
+    let mut writer = start(&export, "b", SMALL);
     drop((reader, export));
     let lived = run_confined(0, move |_| {
         publish(&mut writer, SMALL).unwrap();

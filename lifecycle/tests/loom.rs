@@ -112,7 +112,7 @@ fn a_question_and_an_end_publish() {
                 // SAFETY: checked by loom.
                 book.0.with_mut(|book| unsafe { *book = 1 });
                 writer.ask(100);
-                writer.pend(DropCause::Resizing);
+                writer.pend(DropCause::Starting);
             }
         });
         if control.wanted() == 100 {
@@ -199,8 +199,15 @@ fn camera() -> CameraId {
     "a".parse().unwrap()
 }
 
+fn hint() -> StreamSpec {
+    StreamSpec { width: 8, height: 8, frame_bytes: SMALL }
+}
+
+/// Starts the camera, whose first ring is in its box.
 fn start(export: &FrameExport) -> CameraWriter {
-    export.start_camera(camera(), StreamSpec { width: 8, height: 8, frame_bytes: SMALL }).unwrap()
+    let writer = export.camera("a").expecting(hint());
+    turn(export);
+    writer
 }
 
 /// Offers a frame whose id is in its pixels. Returns whether it was published.
@@ -218,8 +225,13 @@ fn offer_with_id(writer: &mut CameraWriter, bytes: usize) -> Option<u64> {
 /// Offers frames of these sizes; one of no bytes is skipped. Each gets the next id, whatever becomes of
 /// those before it. Returns how many were published.
 fn decode<const N: usize>(writer: &mut CameraWriter, sizes: [usize; N]) -> u64 {
+    decode_from(0, writer, sizes)
+}
+
+/// The same, when so many frames were offered before.
+fn decode_from<const N: usize>(first: u64, writer: &mut CameraWriter, sizes: [usize; N]) -> u64 {
     let mut published = 0;
-    for (n, bytes) in (0..).zip(sizes) {
+    for (n, bytes) in (first..).zip(sizes) {
         if bytes == 0 {
             writer.skip(DropCause::Malformed);
         } else if let Some(id) = offer_with_id(writer, bytes) {
@@ -300,7 +312,7 @@ fn resize_under_a_reader() {
     });
 }
 
-/// A stream that goes back before it is answered: the answer is revoked, or declined, or taken all the same.
+/// A stream that goes back before it is answered waits for the answer all the same, and goes on with it.
 #[test]
 fn resize_and_back() {
     explore(2, || {
@@ -312,34 +324,45 @@ fn resize_and_back() {
         turn(&export);
         let published = decode.join().unwrap();
         turn(&export);
-        assert!(published >= 2);
         assert_eq!(view.end(), 6);
         settled(&export, 6);
         assert_eq!(export.stats().cameras[0].published, published);
     });
 }
 
-/// An answer that comes after the stream went back, and grew again, is for ids that are gone: it is declined.
+/// An answer that comes after the stream went back, having been refused before, and grew again, is for ids that are
+/// gone: it is declined, and another is made.
 #[test]
 fn a_late_answer() {
     explore(3, || {
-        let export = export(1 << 20);
+        let settings = *export(1 << 20).settings().unwrap();
+        // Room for one more ring than the first, which another camera has.
+        let (small, large) = (settings.ring_bytes(SMALL).unwrap(), settings.ring_bytes(LARGE).unwrap());
+        let export = export(small + large);
         let mut writer = start(&export);
+        let other = export.camera("b").expecting(hint());
+        turn(&export);
         let view = View::new(export.subscribe(&camera()).unwrap());
+        offer(&mut writer, LARGE);
+        // Refused.
+        turn(&export);
         let decode = thread::spawn(move || {
-            decode(&mut writer, [LARGE, SMALL, LARGE, LARGE]);
+            decode_from(1, &mut writer, [SMALL, LARGE, LARGE]);
             writer
         });
+        drop(other);
         turn(&export);
         let mut writer = decode.join().unwrap();
         // Whatever it declined, it is answered at last.
-        turn(&export);
-        turn(&export);
+        for _ in 0..3 {
+            turn(&export);
+            offer(&mut writer, LARGE);
+        }
         assert!(offer(&mut writer, LARGE));
         drop(writer);
         turn(&export);
-        assert_eq!(view.end(), 5);
-        settled(&export, 5);
+        assert_eq!(view.end(), 8);
+        settled(&export, 8);
     });
 }
 
@@ -376,6 +399,117 @@ fn subscribe_during_a_resize() {
     });
 }
 
+/// The first ring comes through the box while the first frames are offered, and a reader that was there before is seated
+/// at it: its span begins with the first frame, whether that found a ring or not.
+#[test]
+fn the_first_ring() {
+    explore(3, || {
+        let export = export(1 << 20);
+        let mut writer = export.camera("a");
+        let mut view = View::new(export.subscribe(&camera()).unwrap());
+        let decode = thread::spawn(move || {
+            let first = decode(&mut writer, [SMALL, 0, LARGE]);
+            // Whatever was answered by then, it stops.
+            drop(writer);
+            first
+        });
+        let reading = thread::spawn(move || {
+            drop(view.look());
+            view
+        });
+        turn(&export);
+        turn(&export);
+        let published = decode.join().unwrap();
+        let view = reading.join().unwrap();
+        turn(&export);
+        assert_eq!(view.end(), 3);
+        settled(&export, 3);
+        assert_eq!(export.stats().cameras[0].published, published);
+    });
+}
+
+/// A camera that stops before it had a ring, at any moment of its being made: its frames are in the camera's books and in
+/// its reader's, once.
+#[test]
+fn stop_before_the_first_ring() {
+    explore(None, || {
+        let export = export(1 << 20);
+        let mut writer = export.camera("a");
+        let view = View::new(export.subscribe(&camera()).unwrap());
+        let decode = thread::spawn(move || {
+            offer(&mut writer, SMALL);
+            drop(writer);
+        });
+        turn(&export);
+        decode.join().unwrap();
+        turn(&export);
+        assert_eq!(view.end(), 1);
+        settled(&export, 1);
+        assert_eq!(export.stats().cameras[0].published, 0);
+    });
+}
+
+/// A camera that is started again before it is stopped waits, and has its turn when the first is dropped; ids go on.
+#[test]
+fn start_and_start_again() {
+    explore(2, || {
+        let export = export(1 << 20);
+        let mut first = start(&export);
+        let decode = thread::spawn(move || {
+            offer(&mut first, SMALL);
+            drop(first);
+        });
+        let again = thread::spawn({
+            let export = export.clone();
+            move || {
+                let mut second = export.camera("a");
+                offer(&mut second, SMALL);
+                second
+            }
+        });
+        turn(&export);
+        decode.join().unwrap();
+        let mut second = again.join().unwrap();
+        turn(&export);
+        turn(&export);
+        let mut view = View::new(export.subscribe(&camera()).unwrap());
+        assert!(offer(&mut second, SMALL));
+        let frame = view.look().unwrap().expect("just published");
+        assert_eq!((frame.frame_id, frame.epoch), (2, 1));
+        drop((frame, second));
+        turn(&export);
+        view.end();
+        settled(&export, 3);
+    });
+}
+
+/// Two threads start the same camera, and one of them drops it: whichever comes first, the other one has its turn.
+#[test]
+fn two_starts_at_once() {
+    explore(3, || {
+        let export = export(1 << 20);
+        let other = thread::spawn({
+            let export = export.clone();
+            move || {
+                let mut writer = export.camera("a");
+                offer(&mut writer, SMALL);
+                drop(writer);
+            }
+        });
+        let mut writer = export.camera("a").expecting(hint());
+        turn(&export);
+        other.join().unwrap();
+        turn(&export);
+        turn(&export);
+        assert!(offer(&mut writer, SMALL));
+        let stats = export.stats();
+        assert_eq!((stats.cameras[0].offered, stats.cameras[0].waiting), (2, 0));
+        drop(writer);
+        turn(&export);
+        settled(&export, 2);
+    });
+}
+
 /// Stop and start again, on another thread than the one that stops, while a reader still reads the first epoch.
 #[test]
 fn stop_and_start_again() {
@@ -392,9 +526,9 @@ fn stop_and_start_again() {
             let _held = view.look();
             view
         });
-        let again = export.start_camera(camera(), StreamSpec { width: 8, height: 8, frame_bytes: SMALL });
+        let mut again = export.camera("a").expecting(hint());
         decode.join().unwrap();
-        let mut again = again.unwrap_or_else(|_| start(&export));
+        turn(&export);
         offer(&mut again, SMALL);
         let mut second = View::new(export.subscribe(&camera()).unwrap());
         offer(&mut again, SMALL);
@@ -439,13 +573,22 @@ fn suspended_and_back() {
         let export = export(settings.ring_bytes(SMALL).unwrap());
         let mut writer = start(&export);
         let view = View::new(export.subscribe(&camera()).unwrap());
-        let decode = thread::spawn(move || assert_eq!(decode(&mut writer, [LARGE, 0, LARGE, SMALL]), 1));
+        let decode = thread::spawn(move || {
+            decode(&mut writer, [LARGE, 0, LARGE, SMALL]);
+            writer
+        });
         turn(&export);
         turn(&export);
-        decode.join().unwrap();
+        let mut writer = decode.join().unwrap();
+        // Whatever it was told by then, it is told now, and goes back.
         turn(&export);
-        assert_eq!(view.end(), 4);
-        settled(&export, 4);
+        assert!(!offer(&mut writer, LARGE));
+        turn(&export);
+        assert!(offer(&mut writer, SMALL));
+        drop(writer);
+        turn(&export);
+        assert_eq!(view.end(), 6);
+        settled(&export, 6);
     });
 }
 

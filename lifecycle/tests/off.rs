@@ -55,11 +55,10 @@ fn off_costs_nothing() {
     let (environment, _) = allocations(|| env::vars_os().for_each(drop));
     let (reading, export) = allocations(FrameExport::from_env);
     assert_eq!(reading, environment);
-    let export = export.unwrap();
-    assert!(!export.is_enabled());
+    assert!(!export.is_enabled() && export.problems().is_empty());
 
     let (living, writer) = allocations(|| {
-        let mut writer = export.start_camera(camera, stream).unwrap();
+        let mut writer = export.camera("gate").expecting(stream);
         for _ in 0..10_000 {
             assert!(writer.is_off() && writer.demand(|| 0).is_err());
             writer.skip(DropCause::NoReader);
@@ -76,8 +75,12 @@ fn off_costs_nothing() {
     assert_eq!(fs::read_to_string("/proc/self/maps").unwrap(), maps);
 
     // The same counters see export when it is on.
-    let (living, _writer) = allocations(|| FrameExport::new(Settings::default()).start_camera(camera, stream).unwrap());
+    let (living, (_export, _writer)) = allocations(|| {
+        let export = FrameExport::new(Settings::default());
+        let writer = export.camera("gate").expecting(stream);
+        (export, writer)
+    });
     assert!(living > 0);
-    assert_eq!(threads().len(), tasks.len() + 1);
+    assert!(threads().len() > tasks.len());
     assert_ne!(fs::read_to_string("/proc/self/maps").unwrap(), maps);
 }

@@ -9,7 +9,7 @@ mod common;
 use std::env;
 use std::process::Command;
 
-use common::{P720, P1080, id, offer, resident, stream};
+use common::{P720, P1080, offer, resident, start};
 use vas_lifecycle::{FrameExport, HugePages, Settings};
 
 const CHILD: &str = "LIFECYCLE_TEST_SIZES";
@@ -40,12 +40,11 @@ fn measure(job: &str) {
     let settings = Settings { huge_pages, memory_budget: 1 << 30, ..Settings::default() };
     // Code, the thread, and the allocator's first pages are there beforehand.
     let export = FrameExport::new(settings);
-    let _warm_up = export.start_camera(id("warm-up"), stream(64)).unwrap();
+    let _warm_up = start(&export, "warm-up", 64);
     let _ = export.stats().to_string();
 
     let (before, in_use) = (resident(), export.stats().bytes_in_use);
-    let mut writers: Vec<_> =
-        (0..cameras).map(|n| export.start_camera(id(&format!("camera {n}")), stream(frame_bytes)).unwrap()).collect();
+    let mut writers: Vec<_> = (0..cameras).map(|n| start(&export, &format!("camera {n}"), frame_bytes)).collect();
     let started = resident() - before;
     let computed = cameras * settings.ring_bytes(frame_bytes).unwrap();
     assert_eq!(export.stats().bytes_in_use - in_use, computed);

@@ -17,10 +17,11 @@ mod support;
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use ffmpeg_next::frame::Video;
-use vas_lifecycle::{Counts, DropCause, FrameExport, Lease, Settings};
+use vas_lifecycle::{CameraState, Counts, DropCause, FrameExport, Lease, Settings};
 use vas_reader_testkit::check::{Loss, Order};
 use vas_reader_testkit::readers::{Brisk, Leaking, Pick, Slow, Step, Stepped};
 use vas_reader_testkit::snapshot::Picture;
@@ -51,7 +52,13 @@ fn checksum(frame: &Lease) -> u32 {
 fn play(film: &Path, export: &FrameExport, passes: u32, mut each: impl FnMut(Offer, u32)) {
     let mut source = open(film);
     let stream = vas_tap::stream_spec_of(source.decoder()).expect("a known format");
-    let writer = export.start_camera("film".parse().expect("short"), stream).expect("it fits");
+    let writer = export.camera("film").expecting(stream);
+    // So that no frame comes before its ring.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while export.stats().cameras.iter().all(|camera| camera.state != CameraState::Running) {
+        assert!(Instant::now() < deadline, "no ring in 10 s: {}", export.stats());
+        thread::sleep(Duration::from_millis(1));
+    }
     let mut tap = Tap::new(writer).with_time_base(source.time_base());
     let (mut frame, mut pixels, mut pass) = (Video::empty(), Vec::new(), 0);
     loop {

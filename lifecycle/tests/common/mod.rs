@@ -7,7 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use vas_lifecycle::{
-    CameraId, CameraWriter, DropCause, FrameEntry, FrameSink, Lease, Settings, StreamSpec, monotonic_ns,
+    CameraId, CameraState, CameraWriter, DropCause, FrameEntry, FrameExport, FrameSink, Lease, Settings, StreamSpec,
+    monotonic_ns,
 };
 
 pub const P720: usize = 1280 * 720 * 3 / 2;
@@ -19,6 +20,20 @@ pub fn id(name: &str) -> CameraId {
 
 pub fn stream(frame_bytes: usize) -> StreamSpec {
     StreamSpec { width: 16, height: 16, frame_bytes }
+}
+
+/// Starts a camera that has its ring: frames of this size are published from the first on.
+pub fn start(export: &FrameExport, name: &str, frame_bytes: usize) -> CameraWriter {
+    let writer = export.camera(name).expecting(stream(frame_bytes));
+    eventually("the camera has its ring", || state(export, name) == CameraState::Running);
+    writer
+}
+
+/// What a camera's state is.
+pub fn state(export: &FrameExport, name: &str) -> CameraState {
+    let stats = export.stats();
+    let camera = stats.cameras.iter().find(|camera| camera.id == CameraId::from_name(name));
+    camera.expect("the camera was started").state
 }
 
 /// Room for so many rings of frames of this size, and not for one more page.

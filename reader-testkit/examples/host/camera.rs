@@ -58,10 +58,7 @@ impl Camera {
     /// Decodes one session of the input: up to the end of a stream, and of a file all its passes.
     #[rustfmt::skip] // Each line of frame export stays one line.
     fn play(&self, vas: &Vas, source: &mut Source, branches: &mut [Box<dyn Branch>]) -> Result<(), InputError> {
-        #[cfg(feature = "export")] let stream = vas_tap::stream_spec_of(source.decoder()).inspect_err(|error| self.gauge.warn(error)).unwrap_or_default(); // frame export
-        #[cfg(feature = "export")] let started = vas.export.start_camera(self.name.parse().unwrap_or_default(), stream); // frame export
-        #[cfg(feature = "export")] let writer = started.inspect_err(|error| self.gauge.warn(error)).unwrap_or_default(); // frame export
-        #[cfg(feature = "export")] let mut tap = vas_tap::Tap::new(writer).with_time_base(source.time_base()); // frame export
+        #[cfg(feature = "export")] let mut tap = vas_tap::Tap::new(vas.export.camera(&self.name)).with_time_base(source.time_base()); // frame export
         for branch in &mut *branches {
             branch.begin(source);
         }

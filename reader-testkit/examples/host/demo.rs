@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Args, exported: bool) -> Result<ExitCode, Box<dyn Error
     println!("{}", memory(&figures));
     for camera in &figures.cameras {
         if let Some(warning) = &camera.warning {
-            println!("{} ran without export: {warning}", camera.name);
+            println!("{}: {warning}", camera.name);
         }
     }
     let json = folder.join("summary.json");

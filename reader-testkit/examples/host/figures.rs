@@ -79,6 +79,14 @@ pub(crate) struct Exported {
     pub(crate) readers: Vec<ReaderFigures>,
 }
 
+impl Exported {
+    /// What whoever runs the host should know.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let frames = self.dropped.get("suspended")?;
+        Some(format!("there was no memory for {frames} of {} frames", self.offered))
+    }
+}
+
 /// One reader.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct ReaderFigures {

@@ -1,6 +1,5 @@
 //! A camera's figures, written by its thread and read by whoever shows them.
 
-use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -36,8 +35,6 @@ pub(crate) struct Readings {
     last: Option<Instant>,
     /// What the tap takes, in nanoseconds.
     pub(crate) offer: Histogram<u64>,
-    /// What the camera does without, and why.
-    pub(crate) warning: Option<String>,
 }
 
 impl Gauge {
@@ -55,7 +52,6 @@ impl Gauge {
                 interval: times(),
                 last: None,
                 offer: times(),
-                warning: None,
             }),
         }
     }
@@ -83,11 +79,5 @@ impl Gauge {
         readings.decode.saturating_record(nanoseconds(decode.clock));
         readings.decode_cpu.saturating_record(nanoseconds(decode.cpu));
         readings.offer.saturating_record(nanoseconds(offer));
-    }
-
-    /// Keeps the first warning: those that follow follow from it.
-    #[cfg_attr(not(feature = "export"), expect(dead_code, reason = "only frame export can fail to start"))]
-    pub(crate) fn warn(&self, warning: &impl Display) {
-        self.readings().warning.get_or_insert_with(|| warning.to_string());
     }
 }

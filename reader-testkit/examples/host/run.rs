@@ -39,7 +39,7 @@ impl Run {
     /// Starts the process and opens all inputs. Ctrl-C ends the run from now on.
     pub(crate) fn open(inputs: &[Input], playback: Playback) -> Result<Self, Box<dyn Error>> {
         let stop = Stop::default();
-        let vas = Arc::new(Vas::start(stop.clone(), playback)?);
+        let vas = Arc::new(Vas::start(stop.clone(), playback));
         ctrlc::set_handler(move || {
             // Whoever asks twice does not want to wait.
             if stop.is_set() {
@@ -173,8 +173,8 @@ fn camera_figures(
         decode_cpu_us: Times::of(&readings.decode_cpu),
         copy_us: exported.is_some().then(|| Times::of(&readings.offer)),
         branches,
+        warning: exported.as_ref().and_then(Exported::warning),
         exported,
-        warning: readings.warning.clone(),
     }
 }
 

@@ -1,7 +1,5 @@
 //! What VAS starts once per process, and what its cameras share.
 
-use std::error::Error;
-
 use crate::input::Playback;
 use crate::stop::Stop;
 
@@ -15,11 +13,11 @@ pub(crate) struct Vas {
 
 impl Vas {
     #[rustfmt::skip] // As above.
-    pub(crate) fn start(stop: Stop, playback: Playback) -> Result<Self, Box<dyn Error>> {
-        Ok(Self {
+    pub(crate) fn start(stop: Stop, playback: Playback) -> Self {
+        Self {
             stop,
             playback,
-            #[cfg(feature = "export")] export: vas_lifecycle::FrameExport::from_env()?, // frame export
-        })
+            #[cfg(feature = "export")] export: vas_lifecycle::FrameExport::from_env(), // frame export
+        }
     }
 }

@@ -82,9 +82,8 @@ impl Camera {
         let mut scene = script.scene();
         while !stop.is_set() {
             let mut source = Source::open(&clips[scene.clip], PLAYBACK, stop)?;
-            let stream = vas_tap::stream_spec_of(source.decoder())?;
             let epoch = u32::try_from(tally.starts)?;
-            let mut tap = Tap::new(export.start_camera(self.id, stream)?).with_time_base(source.time_base());
+            let mut tap = Tap::new(export.camera(self.id.as_str())).with_time_base(source.time_base());
             tally.starts += 1;
             loop {
                 self.scene(&mut source, scene.frames, &mut tap, stop, sabotage, tally)?;

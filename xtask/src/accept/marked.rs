@@ -17,7 +17,7 @@ use super::verdict::Criterion;
 use crate::process::root;
 
 const MARK: &str = "// frame export";
-const MOST_LINES: usize = 8;
+const MOST_LINES: usize = 4;
 const MOST: Duration = Duration::from_secs(300);
 /// Where the host's sources are, from the root, and where those without the marked lines are put.
 const SOURCES: &str = "reader-testkit/examples";

@@ -74,7 +74,7 @@ impl Audience {
 
     /// What became of a camera's frames; none when it runs without export.
     pub(crate) fn exported(&self, camera: &Camera) -> Option<Exported> {
-        let stats = camera_stats(&self.export, &camera.name.parse().ok()?)?;
+        let stats = camera_stats(&self.export, &CameraId::from_name(&camera.name))?;
         let seats = self.seats.iter().filter(|seat| seat.camera == camera.name);
         Some(Exported {
             offered: stats.offered,
