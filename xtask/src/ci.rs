@@ -15,6 +15,7 @@ use crate::packages::Group;
 use crate::process::{cargo, run};
 use crate::setup;
 use crate::test::test;
+use crate::views;
 
 type Step = (&'static str, fn() -> Result<()>);
 
@@ -27,6 +28,7 @@ const STEPS: &[Step] = &[
     ("clippy under loom", clippy_under_loom),
     ("no-std", no_std),
     ("docs", docs),
+    ("views", || views::views(&views::QUICK)),
     ("test", test),
     ("demo", || run(&mut demo::built_host(&demo::Args::clips_for(3))?)),
     ("accept", || accept::run(&accept::Args::QUICK)),

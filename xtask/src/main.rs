@@ -27,6 +27,7 @@ mod setup;
 mod soak;
 mod test;
 mod tools;
+mod views;
 
 /// The tasks of this repository.
 #[derive(Parser)]
@@ -47,6 +48,7 @@ enum Task {
     Test,
     Loom(loom::Args),
     Orderings(orderings::Args),
+    Views(views::Args),
     Sanitize(sanitize::Args),
     /// Prove that vas-ring needs no std.
     NoStd,
@@ -81,6 +83,7 @@ fn run(task: Task) -> Result<()> {
         Task::Test => test::test(),
         Task::Loom(args) => loom::run(&args),
         Task::Orderings(args) => orderings::run(&args),
+        Task::Views(args) => views::views(&args),
         Task::Sanitize(args) => sanitize::run(&args),
         Task::NoStd => no_std::no_std(),
         Task::Dependencies => dependencies::dependencies(),
