@@ -19,17 +19,34 @@ use vas_tap::{CopyMode, Offer, Tap, stream_spec};
 
 /// Frames that stay readable. One more slot takes turns with theirs.
 const DEPTH: usize = 4;
-/// Offers in a turn, of which the first ones, that find caches and slots as another contender left them, do not count.
-const TURN: usize = 32;
-const UNCOUNTED: usize = 20;
+/// Offers in a turn, of which the first ones, that find caches and slots as another contender left them and a tap that
+/// has yet to learn how to copy, do not count.
+const TURN: usize = 180;
+const UNCOUNTED: usize = 160;
 
-const PICTURES: [(&str, Pixel, u32, u32); 6] = [
-    ("360p nv12", Pixel::NV12, 640, 360),
-    ("360p yuv420p", Pixel::YUV420P, 640, 360),
-    ("1080p nv12", Pixel::NV12, 1920, 1080),
-    ("1080p yuv420p", Pixel::YUV420P, 1920, 1080),
-    ("4K nv12", Pixel::NV12, 3840, 2160),
-    ("4K yuv420p", Pixel::YUV420P, 3840, 2160),
+struct Size {
+    name: &'static str,
+    format: Pixel,
+    width: u32,
+    height: u32,
+    /// Pixels of each row that are there and not shown, so that rows lie otherwise in the frame than in the ring.
+    gap: u32,
+}
+
+const fn size(name: &'static str, format: Pixel, width: u32, height: u32, gap: u32) -> Size {
+    Size { name, format, width, height, gap }
+}
+
+const PICTURES: [Size; 9] = [
+    size("360p nv12", Pixel::NV12, 640, 360, 0),
+    size("360p yuv420p", Pixel::YUV420P, 640, 360, 0),
+    size("360p with gaps", Pixel::YUV420P, 640, 360, 128),
+    size("1080p nv12", Pixel::NV12, 1920, 1080, 0),
+    size("1080p yuv420p", Pixel::YUV420P, 1920, 1080, 0),
+    size("1080p with gaps", Pixel::YUV420P, 1920, 1080, 128),
+    size("4K nv12", Pixel::NV12, 3840, 2160, 0),
+    size("4K yuv420p", Pixel::YUV420P, 3840, 2160, 0),
+    size("4K with gaps", Pixel::YUV420P, 3840, 2160, 256),
 ];
 
 /// Memory as a camera's ring has it: mapped, in huge pages where the kernel has them, and touched. In small ones, what
@@ -91,11 +108,12 @@ struct Set {
 }
 
 impl Stage {
-    fn new(format: Pixel, width: u32, height: u32) -> Self {
+    fn new(size: &Size) -> Self {
+        let &Size { format, width, height, .. } = size;
         let number = ffmpeg_next::ffi::AVPixelFormat::from(format) as i32;
         let bytes = stream_spec(width, height, number).unwrap().frame_bytes;
         let spec = RingSpec::new(DEPTH, 1, 1, bytes).unwrap();
-        let frames = (0..3).map(|n| picture(format, width, height, n)).collect();
+        let frames = (0..3).map(|n| picture(size, n)).collect();
         Self { frames, spec, memory: Arc::new(HugePages::new(spec.pixel_bytes())) }
     }
 
@@ -130,13 +148,15 @@ impl Stage {
     }
 }
 
-fn picture(format: Pixel, width: u32, height: u32, seed: u8) -> Video {
-    let mut frame = Video::new(format, width, height);
+fn picture(size: &Size, seed: u8) -> Video {
+    let mut frame = Video::new(size.format, size.width + size.gap, size.height);
     for plane in 0..frame.planes() {
         for (n, byte) in frame.data_mut(plane).iter_mut().enumerate() {
             *byte = (n % 251) as u8 ^ seed;
         }
     }
+    // SAFETY: a plain field of a frame that was allocated with rows of at least this many pixels.
+    unsafe { (*frame.as_mut_ptr()).width = size.width as i32 };
     frame
 }
 
@@ -148,25 +168,34 @@ fn planes(frame: &Video) -> Vec<(*const u8, usize)> {
     planes.map(|(data, linesize)| (data.cast_const(), linesize as usize)).collect()
 }
 
+/// Rows that lie alike in a frame and in a slot are copied as one.
+struct Rows {
+    data: *const u8,
+    linesize: usize,
+    /// In the slot.
+    offset: usize,
+    stride: usize,
+    bytes: usize,
+    count: usize,
+}
+
 /// The same bytes into the same slots in turn, by nothing but a copy.
 struct Raw {
-    /// Source, and offset and bytes of the destination, for each plane of each frame.
-    copies: Vec<Vec<(*const u8, usize, usize)>>,
+    /// For each plane of each frame.
+    copies: Vec<Vec<Rows>>,
     base: *mut u8,
     slot_stride: usize,
 }
 
 impl Raw {
     fn new(stage: &Stage, layout: &[Plane]) -> Self {
-        let copies = stage.frames.iter().map(|frame| {
-            let planes = planes(frame).into_iter().zip(layout);
-            planes
-                .map(|((data, linesize), plane)| {
-                    assert_eq!(linesize, plane.stride as usize, "whole planes");
-                    (data, plane.offset as usize, (plane.stride * plane.rows) as usize)
-                })
-                .collect()
-        });
+        let rows = |((data, linesize), plane): ((*const u8, usize), &Plane)| {
+            let (offset, stride) = (plane.offset as usize, plane.stride as usize);
+            let (bytes, count) = (plane.row_bytes as usize, plane.rows as usize);
+            let (bytes, count) = if linesize == stride { (stride * count, 1) } else { (bytes, count) };
+            Rows { data, linesize, offset, stride, bytes, count }
+        };
+        let copies = stage.frames.iter().map(|frame| planes(frame).into_iter().zip(layout).map(rows).collect());
         Self { copies: copies.collect(), base: stage.memory.base.as_ptr(), slot_stride: stage.spec.slot_stride() }
     }
 
@@ -174,10 +203,13 @@ impl Raw {
         // SAFETY: no ring has the memory; slots and planes lie within it as a ring's do.
         unsafe {
             let slot = self.base.add(n % (DEPTH + 1) * self.slot_stride);
-            for &(data, offset, bytes) in &self.copies[n % self.copies.len()] {
-                copy(data, slot.add(offset), bytes);
+            for rows in &self.copies[n % self.copies.len()] {
+                for y in 0..rows.count {
+                    copy(rows.data.add(y * rows.linesize), slot.add(rows.offset + y * rows.stride), rows.bytes);
+                }
             }
         }
+        fence();
     }
 }
 
@@ -194,7 +226,7 @@ unsafe fn ordinary(from: *const u8, to: *mut u8, bytes: usize) {
 /// As `copy_nonoverlapping`; `to` is on a line boundary, and `bytes` are whole lines.
 #[cfg(target_arch = "x86_64")]
 unsafe fn past_the_cache(from: *const u8, to: *mut u8, bytes: usize) {
-    use std::arch::x86_64::{_mm_loadu_si128, _mm_sfence, _mm_stream_si128};
+    use std::arch::x86_64::{_mm_loadu_si128, _mm_stream_si128};
     // SAFETY: 64 bytes at a time, of whole lines.
     unsafe {
         for at in (0..bytes).step_by(64) {
@@ -204,15 +236,21 @@ unsafe fn past_the_cache(from: *const u8, to: *mut u8, bytes: usize) {
             }
         }
     }
-    #[allow(unused_unsafe, reason = "safe from Rust 1.87 on")]
+}
+
+/// Has what was written past the cache arrive before what is written next.
+#[cfg(target_arch = "x86_64")]
+#[allow(unused_unsafe, reason = "safe from Rust 1.87 on")]
+fn fence() {
     // SAFETY: every x86-64 processor has it.
-    unsafe {
-        _mm_sfence();
-    }
+    unsafe { std::arch::x86_64::_mm_sfence() };
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 use ordinary as past_the_cache;
+
+#[cfg(not(target_arch = "x86_64"))]
+fn fence() {}
 
 fn time(this: impl FnOnce()) -> Duration {
     let start = Instant::now();
@@ -279,11 +317,11 @@ fn shuffled<const N: usize>(round: u64) -> [usize; N] {
 }
 
 /// Medians of one picture: raw copies, offers that nobody reads, offers that a reader on another core reads.
-fn row(name: &str, format: Pixel, width: u32, height: u32) {
-    let turns = if height > 1500 { 14 } else { 30 };
+fn row(size: &Size) {
+    let turns = if size.height > 1500 { 14 } else { 30 };
     let modes = [CopyMode::Auto, CopyMode::Cached, CopyMode::Streaming];
     let kernels: [unsafe fn(*const u8, *mut u8, usize); 2] = [ordinary, past_the_cache];
-    let stage = Stage::new(format, width, height);
+    let stage = Stage::new(size);
     let layouts = modes.map(|mode| stage.check(mode));
     let mut times: [Vec<Duration>; 8] = [const { Vec::new() }; 8];
     for round in 0..turns {
@@ -320,8 +358,9 @@ fn row(name: &str, format: Pixel, width: u32, height: u32) {
     let [copy, stream, auto, cached, streaming, read_auto, read_cached, read_streaming] =
         times.map(|mut times| median(&mut times));
     println!(
-        "{name:14} raw {copy:7.1} {stream:7.1}  unread {auto:7.1} {cached:7.1} {streaming:7.1}  \
+        "{:15} raw {copy:7.1} {stream:7.1}  unread {auto:7.1} {cached:7.1} {streaming:7.1}  \
          read {read_auto:7.1} {read_cached:7.1} {read_streaming:7.1}  auto/raw {:.3}  read/unread {:.3}",
+        size.name,
         auto / copy.min(stream),
         read_auto / auto,
     );
@@ -334,15 +373,15 @@ fn publish(tap: &mut Tap<Writer>, frame: &Video) {
 
 fn table() {
     println!("medians in microseconds; raw: ordinary, streaming; unread and read: auto, cached, streaming");
-    for (name, format, width, height) in PICTURES {
-        row(name, format, width, height);
+    for size in &PICTURES {
+        row(size);
     }
 }
 
 fn single(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("offer");
-    for (name, format, width, height) in PICTURES {
-        let stage = Stage::new(format, width, height);
+    for size in &PICTURES {
+        let (stage, name) = (Stage::new(size), size.name);
         let mut set = stage.set(CopyMode::Auto);
         group.throughput(Throughput::Bytes(stage.spec.frame_bytes() as u64));
         let mut n = 0;

@@ -15,6 +15,7 @@ const SIZE: Size = Size { name: "check", width: 256, height: 128, chroma: true }
 pub fn check_all(lab: &mut Lab) {
     let mut checker = Checker { lab, pictures: SIZE.pictures(), tiny: TINY.pictures(), failed: Vec::new() };
     super::contenders::visit_all(&mut checker);
+    super::contenders::visit_modes(&mut checker);
     super::contenders::visit_limits(&mut checker);
     let failed = checker.failed;
     lab.unfit.extend(failed);

@@ -58,6 +58,12 @@ pub fn visit_all(visitor: &mut impl Visitor) {
     visitor.visit::<thingbuf::ThingBuf>();
 }
 
+/// Brings the visitor to the tap with either way of copying.
+pub fn visit_modes(visitor: &mut impl Visitor) {
+    visitor.visit::<ours::TappedCached>();
+    visitor.visit::<ours::TappedStreaming>();
+}
+
 /// Brings the visitor to what nothing can be faster than.
 pub fn visit_limits(visitor: &mut impl Visitor) {
     visitor.visit::<limits::Memcpy>();

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::clock::Clock;
-use super::cores::{self, pin};
+use super::cores::{self, Apart, pin};
 
 /// The machine's clock and processors, and how long to go on.
+#[derive(Clone)]
 pub struct Lab {
     /// Reads time.
     pub clock: Clock,
@@ -29,6 +30,31 @@ impl Lab {
         pin(writer_core);
         let reader_cores = if cores.len() > 1 { cores[1..].to_vec() } else { cores.clone() };
         Self { clock: Clock::calibrate(), cores: cores.len(), writer_core, reader_cores, quick, unfit: BTreeMap::new() }
+    }
+
+    /// How far the first reader's processor is from the writer's at the moment, one way, in nanoseconds. None when they
+    /// share one.
+    pub fn one_way_ns(&self) -> Option<f64> {
+        let reader = *self.reader_cores.first()?;
+        (reader != self.writer_core)
+            .then(|| cores::one_way_ns(&self.clock, self.writer_core, reader, self.or_quick(20, 5)))?
+    }
+
+    /// The same lab with the first reader on the nearest core, and one with it on the farthest if that is farther away.
+    pub fn near_and_far(&self) -> Vec<Self> {
+        let first = |core: usize| {
+            let others = self.reader_cores.iter().copied().filter(|&other| other != core);
+            Self { reader_cores: std::iter::once(core).chain(others).collect(), ..self.clone() }
+        };
+        let at = |&core: &usize| Some((core, cores::one_way_ns(&self.clock, self.writer_core, core, 20)?));
+        let others = self.reader_cores.iter().filter(|&&core| core != self.writer_core);
+        let mut at: Vec<_> = others.take(64).filter_map(at).collect();
+        at.sort_by(|a, b| a.1.total_cmp(&b.1));
+        match at[..] {
+            [near, .., far] if Apart::of(near.1) != Apart::of(far.1) => vec![first(near.0), first(far.0)],
+            [near, ..] => vec![first(near.0)],
+            [] => vec![self.clone()],
+        }
     }
 
     /// Puts the calling thread where the reader with this number runs.

@@ -25,6 +25,8 @@ pub struct Size {
     pub chroma: bool,
 }
 
+/// As many bytes as 176x144 in 4:2:0, in rows that fill lines.
+pub const LITTLE: Size = Size { name: "38 KB", width: 128, height: 198, chroma: true };
 /// 640x360 in 4:2:0.
 pub const SMALL: Size = Size { name: "360p", width: 640, height: 360, chroma: true };
 /// 1920x1080 in 4:2:0.

@@ -1,7 +1,7 @@
 //! The ring: fed by the tap, which chooses how to copy, and by hand, with an ordinary copy as the peers have it.
 
 use vas_ring::{FrameEntry, HeapMemory, Identity, Ring, RingSpec, Writer};
-use vas_tap::{Offer, Tap};
+use vas_tap::{CopyMode, Offer, Tap};
 
 use crate::compare::contender::{Contender, Kind, Reader, Shape};
 use crate::compare::picture::Picture;
@@ -27,21 +27,64 @@ fn ring(shape: &Shape) -> Result<(Ring, Writer, Vec<vas_ring::Reader>), String> 
     Ok((ring, writer, readers))
 }
 
+impl Tapped {
+    fn new(shape: &Shape, mode: CopyMode) -> Result<(Self, Vec<vas_ring::Reader>), String> {
+        let (ring, writer, readers) = ring(shape)?;
+        let audience = if readers.is_empty() { ring.subscribe().ok() } else { None };
+        Ok((Self { tap: Tap::new(writer).with_copy(mode), _audience: audience }, readers))
+    }
+
+    #[inline]
+    fn offer(&mut self, picture: &Picture) -> bool {
+        matches!(self.tap.offer(picture.video()), Offer::Published(_))
+    }
+}
+
 impl Contender for Tapped {
     type Reader = vas_ring::Reader;
     const NAME: &'static str = "vas-tap + vas-ring";
     const KIND: Kind = Kind::Ours;
 
     fn new(shape: &Shape) -> Result<(Self, Vec<Self::Reader>), String> {
-        let (ring, writer, readers) = ring(shape)?;
-        let audience = if readers.is_empty() { ring.subscribe().ok() } else { None };
-        Ok((Self { tap: Tap::new(writer), _audience: audience }, readers))
+        Self::new(shape, CopyMode::Auto)
     }
 
     #[inline]
     fn publish(&mut self, picture: &Picture, _: u64) -> bool {
-        matches!(self.tap.offer(picture.video()), Offer::Published(_))
+        self.offer(picture)
     }
+}
+
+macro_rules! tapped {
+    ($(#[$doc:meta])* $name:ident, $mode:expr, $shown:literal) => {
+        $(#[$doc])*
+        pub struct $name(Tapped);
+
+        impl Contender for $name {
+            type Reader = vas_ring::Reader;
+            const NAME: &'static str = $shown;
+            const KIND: Kind = Kind::Ours;
+
+            fn new(shape: &Shape) -> Result<(Self, Vec<Self::Reader>), String> {
+                let (tapped, readers) = Tapped::new(shape, $mode)?;
+                Ok((Self(tapped), readers))
+            }
+
+            #[inline]
+            fn publish(&mut self, picture: &Picture, _: u64) -> bool {
+                self.0.offer(picture)
+            }
+        }
+    };
+}
+
+tapped! {
+    /// With the mode `cached`.
+    TappedCached, CopyMode::Cached, "vas-tap + vas-ring, cached"
+}
+tapped! {
+    /// With the mode `streaming`.
+    TappedStreaming, CopyMode::Streaming, "vas-tap + vas-ring, streaming"
 }
 
 impl Contender for Plain {

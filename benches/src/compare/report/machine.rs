@@ -48,7 +48,7 @@ impl Machine {
             kernel: format!("{} {kernel}", std::env::consts::OS),
             writer_core: lab.writer_core,
             core_to_core_ns: others
-                .filter_map(|&core| Some((core, cores::one_way_ns(&lab.clock, lab.writer_core, core)?)))
+                .filter_map(|&core| Some((core, cores::one_way_ns(&lab.clock, lab.writer_core, core, 250)?)))
                 .collect(),
             clock_overhead_ns: lab.clock.overhead_ns(),
             clock_step_ns: lab.clock.step_ns(),
