@@ -215,3 +215,22 @@ fn tables(
 fn met(turns: &[Turn], apart: Option<Apart>) -> impl Iterator<Item = &Turn> {
     turns.iter().filter(move |turn| apart.is_none() || turn.apart.map(|turn| turn.0) == apart)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_are_told_apart_by_distance() {
+        let turn = |apart: Option<f64>| Turn {
+            writes: Vec::new(),
+            reads: Vec::new(),
+            apart: apart.map(|ns| (Apart::of(ns), ns)),
+        };
+        let turns = [Some(24.0), Some(180.0), None, Some(33.0)].map(turn);
+        let ways = |apart| met(&turns, apart).map(|turn| turn.apart.map(|turn| turn.1)).collect::<Vec<_>>();
+        assert_eq!(ways(Some(Apart::Near)), [Some(24.0), Some(33.0)]);
+        assert_eq!(ways(Some(Apart::Far)), [Some(180.0)], "and not the one whose reader moved");
+        assert_eq!(ways(None).len(), 4);
+    }
+}
