@@ -181,6 +181,15 @@ fn come_and_go_for_nothing() {
     assert_eq!(cost.allocator_calls, 0);
 }
 
+/// Tells the others to stop, when this thread panics too.
+struct StopWhenDropped<'a>(&'a AtomicBool);
+
+impl Drop for StopWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
 /// The writer's costs are its own: a reader on another thread adds none.
 #[test]
 fn publish_for_nothing_while_others_read() {
@@ -204,8 +213,9 @@ fn publish_for_nothing_while_others_read() {
                 }
             })
         });
+        let stop = StopWhenDropped(&stop);
         let writing = Cost::of(|| (0..FRAMES).for_each(|_| _ = publish(&mut writer)));
-        stop.store(true, Relaxed);
+        drop(stop);
         (writing, reading.join().unwrap())
     });
     assert_eq!(writing, NOTHING, "the writer");

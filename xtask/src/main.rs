@@ -14,6 +14,7 @@ mod deny;
 mod dependencies;
 mod libtest;
 mod loom;
+mod mutants;
 mod no_std;
 mod orderings;
 mod package;
@@ -49,6 +50,7 @@ enum Task {
     Loom(loom::Args),
     Orderings(orderings::Args),
     Views(views::Args),
+    Mutants(mutants::Args),
     Sanitize(sanitize::Args),
     /// Prove that vas-ring needs no std.
     NoStd,
@@ -84,6 +86,7 @@ fn run(task: Task) -> Result<()> {
         Task::Loom(args) => loom::run(&args),
         Task::Orderings(args) => orderings::run(&args),
         Task::Views(args) => views::views(&args),
+        Task::Mutants(args) => mutants::run(&args),
         Task::Sanitize(args) => sanitize::run(&args),
         Task::NoStd => no_std::no_std(),
         Task::Dependencies => dependencies::dependencies(),
