@@ -214,6 +214,7 @@ impl ColorRange {
 
 /// How a picture is to be turned for display, as the stream says it: cameras that hang sideways or upside down, and
 /// phones. The pixels are as they were decoded, so a detector that knows what is up may want to turn them, or its boxes.
+/// Some streams say it with their key frames only.
 ///
 /// The number is that of the orientation in EXIF, plus 0 and 255.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

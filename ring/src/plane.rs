@@ -69,7 +69,7 @@ impl Words {
             if component.shift > 0 {
                 return Err(SampleError::Shifted { depth: component.depth, shift: component.shift });
             }
-            let even = [component.offset, component.step].iter().all(|&n| usize::from(n).is_multiple_of(bytes));
+            let even = [component.offset, component.step].iter().all(|&n| usize::from(n) % bytes == 0);
             if component.word_bytes() != bytes || component.depth != first.depth || !even {
                 return Err(SampleError::Packed);
             }
@@ -143,7 +143,8 @@ impl<'a> PlaneView<'a> {
     }
 
     /// Row `y` as samples of 9 to 16 bits, one for each word of two bytes, in the row's order as for
-    /// [`row_u8`](Self::row_u8).
+    /// [`row_u8`](Self::row_u8). The bits of the word above the sample are as the decoder left them, which for all of
+    /// FFmpeg's is 0; [`ComponentView::row`] leaves them out.
     ///
     /// # Errors
     ///

@@ -225,46 +225,47 @@ macro_rules! binding {
 
                 #[inline]
                 unsafe fn fields(frame: *const ffi::AVFrame) -> Fields {
-                    // SAFETY: an integer, a pointer or an array of them of a frame that is there by the caller's word;
-                    // the offset is that of such a field, whose size has been compared.
                     macro_rules! read {
                         ($field:ident: $ty:ty) => {
-                            unsafe { frame.cast::<u8>().add(offset!($field: $ty)).cast::<$ty>().read() }
+                            frame.cast::<u8>().add(offset!($field: $ty)).cast::<$ty>().read()
                         };
                     }
-                    Fields {
-                        format: read!(format: c_int),
-                        width: read!(width: c_int),
-                        height: read!(height: c_int),
-                        linesize: read!(linesize: [c_int; 8]),
-                        data: read!(data: [*const u8; 8]),
-                        crop: [
-                            read!(crop_top: usize),
-                            read!(crop_bottom: usize),
-                            read!(crop_left: usize),
-                            read!(crop_right: usize),
-                        ],
-                        buf: read!(buf: [*const c_void; 8]),
-                        extended_buf: read!(extended_buf: *const *const c_void),
-                        nb_extended_buf: read!(nb_extended_buf: c_int),
-                        nb_side_data: read!(nb_side_data: c_int),
-                        has_hw_frames_ctx: !read!(hw_frames_ctx: *const c_void).is_null(),
-                        pts: read!(pts: i64),
-                        best_effort_timestamp: read!(best_effort_timestamp: i64),
-                        sample_aspect_ratio: read!(sample_aspect_ratio: [c_int; 2]),
-                        flags: read!(flags: c_int),
-                        color_range: read!(color_range: c_int),
-                        color_primaries: read!(color_primaries: c_int),
-                        color_trc: read!(color_trc: c_int),
-                        colorspace: read!(colorspace: c_int),
-                        chroma_location: read!(chroma_location: c_int),
-                        flag_fields: match FLAG_FIELDS {
-                            // SAFETY: the integers that this version has there.
-                            Some(offsets) => Some(offsets.map(|offset| unsafe {
-                                frame.cast::<u8>().add(offset).cast::<c_int>().read()
-                            })),
-                            None => None,
-                        },
+                    // SAFETY: each is an integer, a pointer or an array of them in a frame that is there by the caller's
+                    // word; the offset is that of such a field, whose size has been compared.
+                    unsafe {
+                        Fields {
+                            format: read!(format: c_int),
+                            width: read!(width: c_int),
+                            height: read!(height: c_int),
+                            linesize: read!(linesize: [c_int; 8]),
+                            data: read!(data: [*const u8; 8]),
+                            crop: [
+                                read!(crop_top: usize),
+                                read!(crop_bottom: usize),
+                                read!(crop_left: usize),
+                                read!(crop_right: usize),
+                            ],
+                            buf: read!(buf: [*const c_void; 8]),
+                            extended_buf: read!(extended_buf: *const *const c_void),
+                            nb_extended_buf: read!(nb_extended_buf: c_int),
+                            nb_side_data: read!(nb_side_data: c_int),
+                            has_hw_frames_ctx: !read!(hw_frames_ctx: *const c_void).is_null(),
+                            pts: read!(pts: i64),
+                            best_effort_timestamp: read!(best_effort_timestamp: i64),
+                            sample_aspect_ratio: read!(sample_aspect_ratio: [c_int; 2]),
+                            flags: read!(flags: c_int),
+                            color_range: read!(color_range: c_int),
+                            color_primaries: read!(color_primaries: c_int),
+                            color_trc: read!(color_trc: c_int),
+                            colorspace: read!(colorspace: c_int),
+                            chroma_location: read!(chroma_location: c_int),
+                            flag_fields: match FLAG_FIELDS {
+                                Some(offsets) => {
+                                    Some(offsets.map(|offset| frame.cast::<u8>().add(offset).cast::<c_int>().read()))
+                                }
+                                None => None,
+                            },
+                        }
                     }
                 }
 
@@ -332,4 +333,29 @@ macro_rules! binding {
             )*
         };
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As FFmpeg's headers have them, of 64-bit machines: `format`, `pict_type`, `repeat_pict` and `sample_rate`.
+    #[test]
+    fn fields_that_came_and_went() {
+        assert_eq!(flag_fields(116, 124, 176, 200), Some([120, 180, 184]), "until 6: reordered_opaque lies between");
+        assert_eq!(flag_fields(116, 124, 168, 184), Some([120, 172, 176]), "7");
+        assert_eq!(flag_fields(116, 120, 160, 164), None, "8 on");
+    }
+
+    #[test]
+    #[should_panic(expected = "no FFmpeg")]
+    fn a_struct_with_one_of_both() {
+        flag_fields(116, 120, 168, 184);
+    }
+
+    #[test]
+    #[should_panic(expected = "no FFmpeg")]
+    fn a_struct_with_something_else_between() {
+        flag_fields(116, 136, 160, 164);
+    }
 }

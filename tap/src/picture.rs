@@ -58,3 +58,50 @@ fn flags(fields: &Fields, has_all_flags: bool) -> FrameFlags {
         .with(FrameFlags::TOP_FIELD_FIRST, top_field_first)
         .with(FrameFlags::CORRUPT, fields.flags & CORRUPT != 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use core::ptr;
+
+    use super::*;
+
+    fn fields(flags: c_int, flag_fields: Option<[c_int; 3]>) -> Fields {
+        Fields {
+            format: 0,
+            width: 1,
+            height: 1,
+            linesize: [0; 8],
+            data: [ptr::null(); 8],
+            crop: [0; 4],
+            buf: [ptr::null(); 8],
+            extended_buf: ptr::null(),
+            nb_extended_buf: 0,
+            nb_side_data: 0,
+            has_hw_frames_ctx: false,
+            pts: 0,
+            best_effort_timestamp: 0,
+            sample_aspect_ratio: [0, 1],
+            flags,
+            color_range: 0,
+            color_primaries: 2,
+            color_trc: 2,
+            colorspace: 2,
+            chroma_location: 0,
+            flag_fields,
+        }
+    }
+
+    /// FFmpeg up to 6.0 has fields only, 6.1 to 7 both, and 8 flags only.
+    #[test]
+    fn flags_of_each_version() {
+        let (key, corrupt) = (FrameFlags::KEY, FrameFlags::CORRUPT);
+        let fielded = FrameFlags::INTERLACED.with(FrameFlags::TOP_FIELD_FIRST, true);
+        assert_eq!(flags(&fields(1, Some([1, 0, 0])), false), key.with(corrupt, true));
+        assert_eq!(flags(&fields(0b11010, Some([0, 5, -1])), false), fielded, "flags that nobody has set yet");
+        for deprecated in [Some([1, 1, 1]), Some([0, 0, 0]), None] {
+            assert_eq!(flags(&fields(0b00011, deprecated), true), key.with(corrupt, true));
+            assert_eq!(flags(&fields(0b11100, deprecated), true), fielded, "and one to be discarded");
+            assert_eq!(flags(&fields(0, deprecated), true), FrameFlags::default());
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! What an offer does not do: allocate, take page faults, call the system. It is one test, alone in its process, since
 //! it forks.
 
+#![cfg(feature = "ffmpeg-next")]
+
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -1,15 +1,14 @@
 //! Frames whose fields make no sense: each is refused with its cause, none is followed out of its buffers.
-//!
-//! `VAS_FUZZ_FRAMES` sets how many random ones are tried, `VAS_FUZZ_SEED` where they start.
+
+#![cfg(feature = "ffmpeg-next")]
 
 mod support;
 
 use std::ptr;
 
-use ffmpeg_next::ffi::{AVFrame, av_buffer_create, av_buffer_unref, av_frame_get_buffer};
-use support::guarded::Guarded;
-use support::{Known, Random, RawFrame};
-use vas_ring::{Claim, CopyMode, DropCause, FrameSink, HeapMemory, Identity, Ring, RingSpec};
+use ffmpeg_next::ffi::{AVFrame, av_frame_get_buffer};
+use support::{Known, RawFrame};
+use vas_ring::{Claim, DropCause, FrameSink, HeapMemory, Identity, Ring, RingSpec};
 use vas_tap::{Offer, StreamSpecError, Tap, stream_spec};
 
 const YUV420P: i32 = 0;
@@ -113,162 +112,6 @@ fn the_next_frame_is_judged_anew() {
         }
     }
     assert_eq!((ring.stats().published, ring.stats().dropped.get(DropCause::Malformed)), (3, 6));
-}
-
-/// Two blocks of memory between unreachable pages, one of them known to FFmpeg as the frame's buffers.
-struct Fuzz {
-    blocks: [Guarded; 2],
-    formats: Vec<i32>,
-    random: Random,
-}
-
-const BLOCK: usize = 1 << 16;
-
-impl Fuzz {
-    /// A number that is as likely to be a sound one as to be any.
-    fn number(&mut self, sound: i32) -> i32 {
-        match self.random.below(24) {
-            0 => self.random.next() as i32,
-            1 => self.random.one(&[0, 1, -1, 63, 64, i32::MIN, i32::MAX, i32::MIN + 1, 1 << 16, 1 << 24, 1 << 30]),
-            2 => -sound,
-            3 => sound.wrapping_add(self.random.below(65) as i32 - 32),
-            4 => sound.wrapping_shl(self.random.below(8) as u32),
-            _ => sound,
-        }
-    }
-
-    fn crop(&mut self, below: i32) -> usize {
-        match self.random.below(16) {
-            0 => self.random.next() as usize,
-            1 => usize::MAX - self.random.below(4) as usize,
-            2..8 => self.random.below(below.max(1) as u64) as usize,
-            _ => 0,
-        }
-    }
-
-    /// Spoils some of the fields. The planes are null, or start in one of the buffers, as for frames that FFmpeg makes.
-    fn spoil(&mut self, frame: *mut AVFrame) {
-        let random = &mut self.random;
-        let format = match random.below(16) {
-            0 => random.next() as i32,
-            1 => random.below(300) as i32 - 20,
-            _ => random.one(&self.formats),
-        };
-        let (width, height) = (1 + random.below(160) as i32, 1 + random.below(100) as i32);
-        let align = random.one(&[1, 16, 64]);
-        let linesize = (width * (1 + random.below(8) as i32) + align - 1) / align * align;
-        let width_ = self.number(width);
-        let height_ = self.number(height);
-        // SAFETY: fields of a frame of this test's own. Those that are Rust enums are written as the integers that they
-        // are in C, and the frame is not read as a whole.
-        unsafe {
-            (*frame).format = format;
-            (*frame).width = width_;
-            (*frame).height = height_;
-            for n in 0..8 {
-                (*frame).linesize[n] = self.number(linesize);
-                let block = self.random.one(&[0, 1]);
-                let at = match self.random.below(4) {
-                    0 => 0,
-                    1 => self.random.below(BLOCK as u64) as usize,
-                    _ => self.random.below(BLOCK as u64 / 4) as usize,
-                };
-                let at = if (*frame).linesize[n] < 0 { BLOCK - 1 - at } else { at };
-                let missing = self.random.below(64) == 0;
-                (*frame).data[n] = if missing { ptr::null_mut() } else { self.blocks[block].start().add(at) };
-            }
-            (*frame).crop_top = self.crop(height);
-            (*frame).crop_bottom = self.crop(height);
-            (*frame).crop_left = self.crop(width);
-            (*frame).crop_right = self.crop(width);
-            (*frame).pts = self.random.next() as i64;
-            (*frame).flags = self.random.next() as i32;
-            (*frame).sample_aspect_ratio.num = self.random.next() as i32;
-            (*frame).sample_aspect_ratio.den = self.number(1);
-            let number = self.number(1);
-            (&raw mut (*frame).color_range).cast::<i32>().write(number);
-            let number = self.number(1);
-            (&raw mut (*frame).colorspace).cast::<i32>().write(number);
-            (&raw mut (*frame).pict_type).cast::<i32>().write(number);
-            let device = self.random.below(64) == 0;
-            (*frame).hw_frames_ctx = if device { ptr::without_provenance_mut(16) } else { ptr::null_mut() };
-        }
-    }
-}
-
-unsafe extern "C" fn keep(_: *mut std::ffi::c_void, _: *mut u8) {}
-
-#[test]
-fn random_frames() {
-    let setting = |name, default| std::env::var(name).map_or(default, |value| value.parse().expect(name));
-    let (frames, seed) = (setting("VAS_FUZZ_FRAMES", 200_000_u64), setting("VAS_FUZZ_SEED", 0x7a9_u64));
-    assert_ne!(seed, 0, "VAS_FUZZ_SEED is to be at least 1");
-    let mut random = Random(seed);
-    let blocks = [Guarded::before(&random.bytes(BLOCK)), Guarded::after(&random.bytes(BLOCK))];
-    let formats = Known::all().iter().map(Known::number).collect();
-    let mut fuzz = Fuzz { blocks, formats, random };
-
-    let (ring, tap) = support::tap(1 << 14);
-    let mut reader = ring.subscribe().unwrap();
-    let mut writer = tap.into_sink();
-    let frame = RawFrame::new(YUV420P, 1, 1);
-    // SAFETY: buffers over blocks that outlive them.
-    unsafe {
-        for (n, block) in fuzz.blocks.iter().enumerate() {
-            (*frame.as_ptr()).buf[n] = av_buffer_create(block.start(), BLOCK as _, Some(keep), ptr::null_mut(), 0);
-        }
-    }
-    for (round, first) in (0..frames).step_by(1000).enumerate() {
-        let mode = CopyMode::ALL[round % 3];
-        let mut tap = Tap::new(writer).with_copy(mode);
-        for id in first..(first + 1000).min(frames) {
-            // The same frame again now and then, for which the tap has a plan already.
-            if fuzz.random.below(8) > 0 || id == 0 {
-                fuzz.spoil(frame.as_ptr());
-            }
-            // SAFETY: planes are null or start in the buffers that the frame refers to.
-            match unsafe { tap.offer_ptr(frame.as_ptr()) } {
-                Offer::Published(published) => {
-                    assert_eq!(published, id);
-                    let lease = reader.latest().unwrap().unwrap();
-                    assert_eq!(lease.frame_id, id);
-                    for plane in 0..lease.planes().len() {
-                        assert!(lease.plane(plane).is_some(), "frame {id}: plane {plane} is not in its slot");
-                    }
-                    // SAFETY: plain fields of a frame of this test's own.
-                    let (width, height) = unsafe {
-                        let raw = frame.as_ptr();
-                        (
-                            (*raw).width as usize - (*raw).crop_left - (*raw).crop_right,
-                            (*raw).height as usize - (*raw).crop_top - (*raw).crop_bottom,
-                        )
-                    };
-                    assert_eq!((lease.geometry.width as usize, lease.geometry.height as usize), (width, height));
-                }
-                Offer::Dropped(cause) => {
-                    let causes =
-                        [DropCause::Malformed, DropCause::Unsupported, DropCause::Hardware, DropCause::TooLarge];
-                    assert!(causes.contains(&cause), "frame {id}: {cause}");
-                }
-                Offer::Off => panic!("frame {id}: off"),
-            }
-        }
-        writer = tap.into_sink();
-    }
-    // SAFETY: the buffers made above; the device that never was is not to be freed.
-    unsafe {
-        (*frame.as_ptr()).hw_frames_ctx = ptr::null_mut();
-        for n in 0..fuzz.blocks.len() {
-            av_buffer_unref(&raw mut (*frame.as_ptr()).buf[n]);
-        }
-    }
-    let stats = ring.stats();
-    println!("{frames} frames: {} published, {:?}", stats.published, stats.dropped);
-    assert_eq!(stats.offered(), frames);
-    for cause in [DropCause::Malformed, DropCause::Unsupported, DropCause::Hardware, DropCause::TooLarge] {
-        assert!(stats.dropped.get(cause) > frames / 100, "{cause}: {}", stats.dropped.get(cause));
-    }
-    assert!(stats.published > frames / 20, "{} published", stats.published);
 }
 
 /// A sink that does what it must not.

@@ -1,5 +1,7 @@
 //! Off, the tap is a compare and a branch: counted, not timed.
 
+#![cfg(feature = "ffmpeg-next")]
+
 use std::path::Path;
 use std::process::Command;
 

@@ -1,6 +1,9 @@
 //! Real streams, made with FFmpeg's encoders here or taken from the repository's clips: for each decoded frame, what a
 //! reader borrows has the hash that `ffmpeg -f framehash` gives it, and the frame is as it was before the offer.
 
+#![cfg(feature = "ffmpeg-next")]
+#![allow(clippy::unnecessary_cast, reason = "some sizes are ints in FFmpeg 4")]
+
 mod support;
 
 use std::path::{Path, PathBuf};
@@ -8,9 +11,9 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use ffmpeg_next::ffi::{av_buffer_get_ref_count, av_frame_is_writable, av_md5_sum};
-use ffmpeg_next::frame::Video;
+use ffmpeg_next::frame::{Video, side_data};
 use ffmpeg_next::{Dictionary, codec, format, media};
-use vas_ring::{ColorRange, CopyMode, DropCause, FrameEntry, FrameFlags, Lease};
+use vas_ring::{ColorRange, CopyMode, DropCause, FrameEntry, FrameFlags, Lease, Orientation};
 use vas_tap::{Offer, Tap, stream_spec, stream_spec_of};
 
 /// Runs a command-line tool, which has to succeed. Returns what it printed.
@@ -349,4 +352,37 @@ fn times_have_their_unit() {
     });
     let seconds = times.last().unwrap() - times[0];
     assert!((seconds - 239.0 / 24.0).abs() < 0.01, "{seconds} s for 240 frames at 24 a second");
+}
+
+/// A camera that hangs sideways says so in its stream, with each key frame, as a turn to the left.
+#[test]
+fn orientation_of_a_stream() {
+    let directory = tempfile::tempdir().unwrap();
+    let (ring, mut tap) = support::tap(1 << 20);
+    let mut reader = ring.subscribe().unwrap();
+    for (option, expected) in [
+        ("rotate=90", Orientation::TURNED_270),
+        ("rotate=270", Orientation::TURNED_90),
+        ("rotate=180", Orientation::TURNED_180),
+        ("rotate=0:flip=horizontal", Orientation::MIRRORED),
+    ] {
+        let args = format!(
+            "-c:v libx264 -preset ultrafast -g 1 -pix_fmt yuv420p -bsf:v h264_metadata=display_orientation=insert:{option}"
+        );
+        let path = encode(directory.path(), "turned.h264", "320x180", &args);
+        let (mut turned, mut silent) = (0, 0);
+        decode(&path, &[], |_, frame| {
+            assert!(matches!(tap.offer(frame), Offer::Published(_)));
+            let orientation = reader.latest().unwrap().unwrap().orientation;
+            // Not every version of FFmpeg passes it on with every frame.
+            if frame.side_data(side_data::Type::DisplayMatrix).is_some() {
+                turned += 1;
+                assert_eq!(orientation, expected, "{option}");
+            } else {
+                silent += 1;
+                assert_eq!(orientation, Orientation::UNSPECIFIED, "{option}");
+            }
+        });
+        assert!(turned > silent, "{option}: {turned} frames said so, {silent} did not");
+    }
 }

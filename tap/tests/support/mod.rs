@@ -7,8 +7,8 @@ use std::ffi::CStr;
 use std::ptr;
 
 use ffmpeg_next::ffi::{
-    AVFrame, AVPixFmtDescriptor, AVPixelFormat, av_frame_alloc, av_frame_free, av_image_get_linesize,
-    av_pix_fmt_desc_get_id, av_pix_fmt_desc_next,
+    AV_PIX_FMT_FLAG_BITSTREAM, AVFrame, AVPixFmtDescriptor, AVPixelFormat, av_frame_alloc, av_frame_free,
+    av_image_get_linesize, av_pix_fmt_desc_get_id, av_pix_fmt_desc_next,
 };
 use vas_ring::{HeapMemory, Identity, Lease, Ring, RingSpec, Writer};
 use vas_tap::Tap;
@@ -76,6 +76,12 @@ impl Known {
         self.descriptor.flags & flag as u64 != 0
     }
 
+    /// Whether pixels begin within bytes: of the formats that FFmpeg calls bitstreams, all but those, of later versions,
+    /// whose pixels are words.
+    pub(crate) fn splits_bytes(&self) -> bool {
+        self.has(AV_PIX_FMT_FLAG_BITSTREAM) && self.descriptor.comp[0].step != 32
+    }
+
     pub(crate) fn number(&self) -> i32 {
         self.id as i32
     }
@@ -97,6 +103,11 @@ impl Known {
         }
         rows
     }
+}
+
+/// Whether several pixels of the first plane share chroma samples in it.
+pub(crate) fn packs_chroma(format: &Known) -> bool {
+    format.planes(2, 1).len() == 1 && format.descriptor.log2_chroma_w > 0
 }
 
 /// A frame whose fields a test sets as it likes. It owns nothing but itself.
