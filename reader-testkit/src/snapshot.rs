@@ -9,7 +9,7 @@ mod png;
 use std::error::Error;
 use std::fmt;
 
-use vas_ring::{Component, FrameEntry, Lease, PixelFormat, PlaneView, SampleError};
+use vas_ring::{ComponentView, Lease, PixelFormat, SampleError};
 
 use self::color::Matrix;
 pub use self::png::PngError;
@@ -36,100 +36,89 @@ impl Picture {
     ///
     /// See [`SnapshotError`].
     pub fn of(frame: &Lease) -> Result<Self, SnapshotError> {
-        Self::convert(frame.entry(), |index| frame.plane(index))
+        let geometry = &frame.geometry;
+        let mut picture = Self::plain(geometry.width as usize, geometry.height as usize, [0; 3]);
+        match Kind::of(&geometry.pixel_format).ok_or(SnapshotError::Format(geometry.pixel_format))? {
+            Kind::Rgb => picture.paint_rgb(frame)?,
+            Kind::Yuv => picture.paint_yuv(frame)?,
+            Kind::Gray => picture.paint_gray(frame)?,
+            Kind::FloatRgb => picture.paint_floats(frame, [0, 1, 2])?,
+            Kind::FloatGray => picture.paint_floats(frame, [0; 3])?,
+            Kind::Palette => picture.paint_palette(frame)?,
+        }
+        Ok(picture)
     }
 
-    fn convert<'a>(entry: &FrameEntry, plane: impl Fn(usize) -> Option<PlaneView<'a>>) -> Result<Self, SnapshotError> {
-        let geometry = &entry.geometry;
-        let format = geometry.pixel_format;
-        let (width, height) = (geometry.width as usize, geometry.height as usize);
-        let samples = |index, across, rows| Samples::new(plane(index), index, &format, across, rows);
-        let mut picture = Self::plain(width, height, [0; 3]);
-        match Layout::of(&format).ok_or(SnapshotError::Format(format))? {
-            Layout::Rgb { step, order } => {
-                let rgb = samples(0, step * width, height)?;
-                for (y, pixels) in picture.rows_mut().enumerate() {
-                    for (pixel, from) in pixels.chunks_exact_mut(3).zip(rgb.bytes(y)?.chunks_exact(step)) {
-                        pixel.copy_from_slice(&order.map(|at| from[at]));
-                    }
-                }
-            }
-            Layout::Gray => {
-                let luma = samples(0, width, height)?;
-                let matrix = Matrix::gray(entry);
-                for (y, pixels) in picture.rows_mut().enumerate() {
-                    let luma = luma.row(y)?;
-                    for (x, pixel) in pixels.chunks_exact_mut(3).enumerate() {
-                        pixel.copy_from_slice(&matrix.gray_to_rgb(luma.at(x)));
-                    }
-                }
-            }
-            Layout::Gbr => {
-                let planes = [samples(2, width, height)?, samples(0, width, height)?, samples(1, width, height)?];
-                let matrix = Matrix::full(format.depth());
-                for (y, pixels) in picture.rows_mut().enumerate() {
-                    let [red, green, blue] = &planes;
-                    let rows = [red.row(y)?, green.row(y)?, blue.row(y)?];
-                    for (x, pixel) in pixels.chunks_exact_mut(3).enumerate() {
-                        pixel.copy_from_slice(&rows.each_ref().map(|row| matrix.gray_to_rgb(row.at(x))[0]));
-                    }
-                }
-            }
-            Layout::Palette => {
-                let (indices, palette) = (samples(0, width, height)?, samples(1, PALETTE, 1)?.bytes(0)?);
-                let palette: Vec<_> = palette.chunks_exact(4).map(argb).collect();
-                for (y, pixels) in picture.rows_mut().enumerate() {
-                    for (pixel, &index) in pixels.chunks_exact_mut(3).zip(indices.bytes(y)?) {
-                        pixel.copy_from_slice(&palette[usize::from(index)]);
-                    }
-                }
-            }
-            Layout::GrayFloat => {
-                // Samples of 4 bytes, of which a plane's row is known to have as many as there are pixels.
-                let luma = samples(0, width, height)?;
-                for (y, pixels) in picture.rows_mut().enumerate() {
-                    let luma = luma.bytes(y)?.chunks_exact(4).filter_map(|bytes| bytes.try_into().ok());
-                    for (pixel, luma) in pixels.chunks_exact_mut(3).zip(luma.map(f32::from_le_bytes)) {
-                        // What is no number is black.
-                        pixel.fill((luma.clamp(0.0, 1.0) * 255.0).round() as u8);
-                    }
-                }
-            }
-            Layout::Packed { luma, cb, cr } => {
-                let matrix = Matrix::yuv(entry).ok_or(SnapshotError::Matrix(entry.color_matrix))?;
-                let packed = samples(0, 4 * width.div_ceil(2), height)?;
-                for (y, pixels) in picture.rows_mut().enumerate() {
-                    for (pixels, pair) in pixels.chunks_mut(6).zip(packed.bytes(y)?.chunks_exact(4)) {
-                        let at = |at: usize| i64::from(pair[at]);
-                        for (pixel, luma) in pixels.chunks_exact_mut(3).zip(luma) {
-                            pixel.copy_from_slice(&matrix.yuv_to_rgb(at(luma), at(cb), at(cr)));
-                        }
-                    }
-                }
-            }
-            Layout::Yuv { chroma } => {
-                let matrix = Matrix::yuv(entry).ok_or(SnapshotError::Matrix(entry.color_matrix))?;
-                let (across, down) = format.chroma_shift();
-                let (columns, rows) = (width.div_ceil(1 << across), height.div_ceil(1 << down));
-                let luma = samples(0, width, height)?;
-                // Where the samples of Cb and Cr are: plane, samples from one to the next, first sample.
-                let [cb_at, cr_at] = match chroma {
-                    Chroma::Planes => [(1, 1, 0), (2, 1, 0)],
-                    Chroma::Pairs { cb, cr } => [(1, 2, cb), (1, 2, cr)],
-                };
-                let cb_plane = samples(cb_at.0, columns * cb_at.1, rows)?;
-                let cr_plane = samples(cr_at.0, columns * cr_at.1, rows)?;
-                for (y, pixels) in picture.rows_mut().enumerate() {
-                    let (luma, cb, cr) = (luma.row(y)?, cb_plane.row(y >> down)?, cr_plane.row(y >> down)?);
-                    for (x, pixel) in pixels.chunks_exact_mut(3).enumerate() {
-                        let [cb, cr] =
-                            [cb.at((x >> across) * cb_at.1 + cb_at.2), cr.at((x >> across) * cr_at.1 + cr_at.2)];
-                        pixel.copy_from_slice(&matrix.yuv_to_rgb(luma.at(x), cb, cr));
-                    }
+    fn paint_rgb(&mut self, frame: &Lease) -> Result<(), SnapshotError> {
+        let height = self.height;
+        let channels = [component(frame, 0, height)?, component(frame, 1, height)?, component(frame, 2, height)?];
+        for (channel, samples) in channels.iter().enumerate() {
+            let scale = Matrix::full(samples.depth());
+            for (y, pixels) in self.rows_mut().enumerate() {
+                for (pixel, value) in pixels.chunks_exact_mut(3).zip(samples.row(y)?) {
+                    pixel[channel] = scale.gray_to_rgb(value.into())[0];
                 }
             }
         }
-        Ok(picture)
+        Ok(())
+    }
+
+    fn paint_gray(&mut self, frame: &Lease) -> Result<(), SnapshotError> {
+        let luma = component(frame, 0, self.height)?;
+        let matrix = Matrix::gray(frame);
+        for (y, pixels) in self.rows_mut().enumerate() {
+            for (pixel, value) in pixels.chunks_exact_mut(3).zip(luma.row(y)?) {
+                pixel.copy_from_slice(&matrix.gray_to_rgb(value.into()));
+            }
+        }
+        Ok(())
+    }
+
+    fn paint_yuv(&mut self, frame: &Lease) -> Result<(), SnapshotError> {
+        let matrix = Matrix::yuv(frame).ok_or(SnapshotError::Matrix(frame.color_matrix))?;
+        let (across, down) = frame.geometry.pixel_format.chroma_shift();
+        let rows = self.height.div_ceil(1 << down);
+        let (luma, cb, cr) =
+            (component(frame, 0, self.height)?, component(frame, 1, rows)?, component(frame, 2, rows)?);
+        for (y, pixels) in self.rows_mut().enumerate() {
+            // As wide as luma divided by 2^across and rounded up, as the row of a component is.
+            let [cb, cr] = [cb.row(y >> down)?, cr.row(y >> down)?].map(Iterator::collect::<Vec<_>>);
+            for ((x, pixel), value) in pixels.chunks_exact_mut(3).enumerate().zip(luma.row(y)?) {
+                let chroma = |samples: &[u32]| samples[x >> across].into();
+                pixel.copy_from_slice(&matrix.yuv_to_rgb(value.into(), chroma(&cb), chroma(&cr)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Samples from 0.0 to 1.0, those of red, green and blue in the planes of these components.
+    fn paint_floats(&mut self, frame: &Lease, components: [usize; 3]) -> Result<(), SnapshotError> {
+        let format = &frame.geometry.pixel_format;
+        for (channel, index) in components.into_iter().enumerate() {
+            let incomplete = SnapshotError::Incomplete { component: index, rows: self.height };
+            let plane = format.components().get(index).and_then(|component| frame.plane(component.plane.into()));
+            let plane = plane.filter(|plane| plane.height() >= self.height).ok_or(incomplete)?;
+            for (y, pixels) in self.rows_mut().enumerate() {
+                for (pixel, value) in pixels.chunks_exact_mut(3).zip(plane.row_f32(y)?) {
+                    // What is no number is black.
+                    pixel[channel] = (value.clamp(0.0, 1.0) * 255.0).round() as u8;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn paint_palette(&mut self, frame: &Lease) -> Result<(), SnapshotError> {
+        let indices = component(frame, 0, self.height)?;
+        let palette = frame.plane(1).and_then(|palette| palette.row(0));
+        let palette = palette.ok_or(SnapshotError::Incomplete { component: 1, rows: 1 })?;
+        let colors: Vec<_> = palette.chunks_exact(4).map(argb).collect();
+        for (y, pixels) in self.rows_mut().enumerate() {
+            for (pixel, index) in pixels.chunks_exact_mut(3).zip(indices.row(y)?) {
+                pixel.copy_from_slice(colors.get(index as usize).unwrap_or(&[0; 3]));
+            }
+        }
+        Ok(())
     }
 
     /// Width in pixels.
@@ -211,120 +200,47 @@ impl fmt::Debug for Picture {
     }
 }
 
-/// Bytes of a palette: 256 colours in native-endian ARGB.
-const PALETTE: usize = 1024;
-
-/// Red, green and blue of a colour of a palette.
+/// Red, green and blue of a colour of a palette, which is in native-endian ARGB.
 fn argb(bytes: &[u8]) -> [u8; 3] {
     let color = bytes.try_into().map_or(0, u32::from_ne_bytes);
     [16, 8, 0].map(|shift| (color >> shift) as u8)
 }
 
-/// How a format lays its samples out, of those that are understood here.
-enum Layout {
-    /// One plane, `step` bytes per pixel, red, green and blue at these.
-    Rgb { step: usize, order: [usize; 3] },
-    /// A plane each of green, blue and red.
-    Gbr,
-    /// A plane of indices, and the colours that they stand for.
-    Palette,
-    /// One plane of luma.
+/// What the components of a format are, of those that are drawn.
+enum Kind {
+    /// Red, green and blue.
+    Rgb,
+    /// Luma and chroma.
+    Yuv,
+    /// Luma.
     Gray,
-    /// The same, from 0.0 to 1.0.
-    GrayFloat,
-    /// Four bytes for two pixels, which share their chroma.
-    Packed { luma: [usize; 2], cb: usize, cr: usize },
-    /// A plane of luma, and chroma.
-    Yuv { chroma: Chroma },
+    FloatRgb,
+    FloatGray,
+    /// Indices of colours.
+    Palette,
 }
 
-enum Chroma {
-    /// A plane each.
-    Planes,
-    /// One plane of pairs, these of a pair being Cb and Cr.
-    Pairs { cb: usize, cr: usize },
-}
-
-impl Layout {
+impl Kind {
     fn of(format: &PixelFormat) -> Option<Self> {
-        let rgb = |step, order| Some(Self::Rgb { step, order });
-        match format.name() {
-            "rgb24" => rgb(3, [0, 1, 2]),
-            "bgr24" => rgb(3, [2, 1, 0]),
-            "rgba" | "rgb0" => rgb(4, [0, 1, 2]),
-            "bgra" | "bgr0" => rgb(4, [2, 1, 0]),
-            "pal8" => Some(Self::Palette),
-            "grayf32le" => Some(Self::GrayFloat),
-            "uyvy422" => Some(Self::Packed { luma: [1, 3], cb: 0, cr: 2 }),
-            "yuyv422" => Some(Self::Packed { luma: [0, 2], cb: 1, cr: 3 }),
-            "yvyu422" => Some(Self::Packed { luma: [0, 2], cb: 3, cr: 1 }),
-            "nv12" | "nv16" | "nv24" => Some(Self::Yuv { chroma: Chroma::Pairs { cb: 0, cr: 1 } }),
-            "nv21" | "nv42" => Some(Self::Yuv { chroma: Chroma::Pairs { cb: 1, cr: 0 } }),
-            name if format.depth() > 16 || format.has(PixelFormat::FLOAT) || name.ends_with("be") => None,
-            name if name.starts_with("gbrp") || name.starts_with("gbrap") => Some(Self::Gbr),
-            "gray" => Some(Self::Gray),
-            name if name.starts_with("gray") && name.ends_with("le") => Some(Self::Gray),
-            name if name.starts_with("yuv") && format.has(PixelFormat::PLANAR) && format.planes >= 3 => {
-                Some(Self::Yuv { chroma: Chroma::Planes })
-            }
-            _ => None,
+        let has = |traits| format.has(traits);
+        match format.components().len() {
+            0 => None,
+            _ if format.mosaic().is_some() || format.name().starts_with("xyz") => None,
+            _ if has(PixelFormat::PALETTE) => Some(Self::Palette),
+            3.. if has(PixelFormat::RGB | PixelFormat::FLOAT) => Some(Self::FloatRgb),
+            3.. if has(PixelFormat::RGB) => Some(Self::Rgb),
+            1 if has(PixelFormat::FLOAT) => Some(Self::FloatGray),
+            _ if has(PixelFormat::FLOAT) => None,
+            3.. => Some(Self::Yuv),
+            _ => Some(Self::Gray),
         }
     }
 }
 
-/// The samples of a plane that is known to have as many as are wanted of it.
-struct Samples<'a> {
-    plane: PlaneView<'a>,
-    wide: bool,
-}
-
-impl<'a> Samples<'a> {
-    fn new(
-        plane: Option<PlaneView<'a>>,
-        index: usize,
-        format: &PixelFormat,
-        across: usize,
-        rows: usize,
-    ) -> Result<Self, SnapshotError> {
-        let has = plane.map_or((0, 0), |plane| (plane.row_bytes() / sample_bytes(format), plane.height()));
-        match plane {
-            Some(plane) if has.0 >= across && has.1 >= rows => Ok(Self { plane, wide: sample_bytes(format) == 2 }),
-            _ => Err(SnapshotError::Incomplete { plane: index, needed: (across, rows), has }),
-        }
-    }
-
-    fn bytes(&self, y: usize) -> Result<&'a [u8], SnapshotError> {
-        let rows = self.plane.height();
-        self.plane.row(y).ok_or(SnapshotError::Samples(SampleError::NoSuchRow { row: y, rows }))
-    }
-
-    fn row(&self, y: usize) -> Result<Row<'a>, SnapshotError> {
-        if self.wide {
-            self.plane.row_u16(y).map(Row::Words).map_err(SnapshotError::Samples)
-        } else {
-            self.bytes(y).map(Row::Bytes)
-        }
-    }
-}
-
-/// Bytes of a sample of the first component.
-fn sample_bytes(format: &PixelFormat) -> usize {
-    format.components().first().map_or(1, Component::word_bytes)
-}
-
-enum Row<'a> {
-    Bytes(&'a [u8]),
-    Words(&'a [u16]),
-}
-
-impl Row<'_> {
-    #[inline]
-    fn at(&self, x: usize) -> i64 {
-        match self {
-            Self::Bytes(row) => row[x].into(),
-            Self::Words(row) => row[x].into(),
-        }
-    }
+/// A component that has as many rows as are wanted of it.
+fn component(frame: &Lease, index: usize, rows: usize) -> Result<ComponentView<'_>, SnapshotError> {
+    let view = frame.component(index).filter(|view| view.height() >= rows);
+    view.ok_or(SnapshotError::Incomplete { component: index, rows })
 }
 
 /// Why a frame was not made a picture.
@@ -335,14 +251,12 @@ pub enum SnapshotError {
     Format(PixelFormat),
     /// Colours of this matrix, a number of ITU-T H.273, are not understood.
     Matrix(u8),
-    /// A plane is missing or too small.
+    /// A component is missing, or has too few rows.
     Incomplete {
-        /// Which plane.
-        plane: usize,
-        /// Samples of a row, and rows, that the picture needs.
-        needed: (usize, usize),
-        /// What the plane has of them.
-        has: (usize, usize),
+        /// Which component.
+        component: usize,
+        /// Rows that the picture needs.
+        rows: usize,
     },
     /// A row is not what its format says.
     Samples(SampleError),
@@ -353,26 +267,29 @@ impl fmt::Display for SnapshotError {
         match self {
             Self::Format(format) => write!(
                 f,
-                "no picture of pixel format '{format}': understood are planar yuv, gbr and gray of 8 bits, or up to 16 \
-                 in little-endian order, nv12 and its kin, uyvy422, yuyv422, yvyu422, pal8, grayf32le, and rgb24, bgr24, \
-                 rgba, bgra"
+                "no picture of pixel format '{format}': drawn are yuv, rgb and gray of up to 32 bits, planar or packed, gray \
+                 and rgb of floating-point numbers, and palettes"
             ),
             Self::Matrix(number) => write!(
                 f,
                 "no picture in colours of matrix {number} of ITU-T H.273: understood are BT.601, BT.709, FCC, \
                  SMPTE 240M and BT.2020"
             ),
-            Self::Incomplete { plane, needed, has } => write!(
-                f,
-                "plane {plane} has {} rows of {} samples, the picture needs {} of {}",
-                has.1, has.0, needed.1, needed.0
-            ),
+            Self::Incomplete { component, rows } => {
+                write!(f, "component {component} is missing or has not the {rows} rows that the picture needs")
+            }
             Self::Samples(error) => error.fmt(f),
         }
     }
 }
 
 impl Error for SnapshotError {}
+
+impl From<SampleError> for SnapshotError {
+    fn from(error: SampleError) -> Self {
+        Self::Samples(error)
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -188,7 +188,10 @@ fn picture(film: &Path, number: u64) -> Picture {
 #[test]
 fn formats_are_drawn_as_ffmpeg_shows_them() {
     let folder = tempfile::tempdir().expect("a folder");
-    for (format, close) in [("uyvy422", 0.7), ("yuyv422", 0.7), ("gbrp", 0.0), ("gbrp10le", 0.5), ("pal8", 0.0)] {
+    let exact = ["gbrp", "pal8", "rgb24", "abgr"];
+    let close =
+        ["uyvy422", "yuyv422", "nv21", "p010le", "yuv422p10be", "gbrp10le", "rgb565le", "x2rgb10le", "ya8", "rgb48be"];
+    for (format, close) in exact.map(|format| (format, 0.0)).into_iter().chain(close.map(|format| (format, 0.8))) {
         let name = format!("{format}.nut");
         let film = film(folder.path(), &name, "rate=25:duration=0.4", &["-pix_fmt", format, "-c:v", "rawvideo"]);
         let difference = |number| picture(&film, 5).difference(&picture_by_ffmpeg(&film, number, "bt601"));

@@ -42,8 +42,9 @@ impl Matrix {
 
     fn new((red, blue): (f64, f64), bits: u8, full: bool) -> Self {
         let green = 1.0 - red - blue;
-        let most = f64::from((1_u32 << bits) - 1);
-        let unit = f64::from(1_u32 << bits) / 256.0;
+        let codes = (1_u64 << bits.min(63)) as f64;
+        let most = codes - 1.0;
+        let unit = codes / 256.0;
         let (black, luma_span, chroma_span) =
             if full { (0.0, most, most) } else { (16.0 * unit, 219.0 * unit, 224.0 * unit) };
         let fraction = |factor: f64| (255.0 * factor * f64::from(1_u32 << SHIFT)).round() as i64;

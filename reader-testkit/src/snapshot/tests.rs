@@ -1,9 +1,10 @@
-use vas_ring::{ColorRange, Geometry, HeapMemory, Identity, Plane, Ring, RingSpec};
+use vas_ring::{ColorRange, Component, FrameEntry, Geometry, HeapMemory, Identity, Plane, Ring, RingSpec};
 
 use super::*;
 
 const RGB: u16 = PixelFormat::RGB;
 const PLANAR: u16 = PixelFormat::PLANAR;
+const XYZ: Component = Component { plane: 0, offset: 0, step: 6, shift: 4, depth: 12 };
 
 /// A frame in a ring: rows of each plane given as bytes, `pad` bytes of another value after each row.
 fn frame(format: PixelFormat, width: u32, height: u32, planes: &[&[&[u8]]], pad: usize, entry: FrameEntry) -> Lease {
@@ -170,19 +171,16 @@ fn gray_is_full_range_unless_it_says_otherwise() {
 #[test]
 fn what_is_not_understood_is_an_error() {
     let refused = |format, planes: &[&[&[u8]]], entry| Picture::of(&frame(format, 1, 1, planes, 0, entry)).unwrap_err();
-    let packed = [(1, 3, 5), (0, 5, 6), (0, 0, 5)];
-    let packed = packed.map(|(offset, shift, depth)| Component { plane: 0, offset, step: 2, shift, depth });
-    let packed = PixelFormat::new("rgb565le", 0, 1, &packed, (0, 0), RGB);
-    let error = refused(packed, &[&[&[0, 0]]], FrameEntry::default());
-    assert_eq!(error, SnapshotError::Format(packed));
-    assert!(error.to_string().contains("'rgb565le'"));
-    let big = [0, 1, 2].map(|plane| Component::alone(plane, 10));
-    let big = PixelFormat::new("yuv420p10be", 0, 3, &big, (1, 1), PLANAR | PixelFormat::BIG_ENDIAN);
-    assert_eq!(refused(big, &[&[&[0, 0][..]][..]; 3], limited(1)), SnapshotError::Format(big));
+    let xyz = PixelFormat::new("xyz12le", 0, 1, &[0, 2, 4].map(|offset| Component { offset, ..XYZ }), (0, 0), 0);
+    let error = refused(xyz, &[&[&[0; 6]]], FrameEntry::default());
+    assert_eq!(error, SnapshotError::Format(xyz));
+    assert!(error.to_string().contains("'xyz12le'"));
     let format = yuv("yuv444p", 8, (0, 0));
     assert_eq!(refused(format, &[&[&[0][..]][..]; 3], limited(8)), SnapshotError::Matrix(8));
     let error = refused(format, &[&[&[0]], &[&[0]], &[&[]]], limited(1));
-    assert_eq!(error, SnapshotError::Incomplete { plane: 2, needed: (1, 1), has: (0, 1) });
+    assert_eq!(error, SnapshotError::Samples(SampleError::Irregular));
+    let error = refused(format, &[&[&[0]], &[&[0]], &[]], limited(1));
+    assert_eq!(error, SnapshotError::Incomplete { component: 2, rows: 1 });
 }
 
 #[test]
