@@ -47,6 +47,15 @@ fn a_sound_run_keeps_every_promise() {
     }
 }
 
+/// As a busy machine does it now and then.
+#[test]
+fn a_run_that_ends_while_a_camera_opens_a_clip_has_no_fault() {
+    let out = tempfile::tempdir().expect("a folder");
+    let (_, printed, figures) = soak(out.path(), &["--sabotage", "stop", "--minutes", "5"]);
+    assert_eq!(figures["faults"], serde_json::json!([]), "{printed}");
+    assert!(broken(&figures).contains(&"the run went on to its end"), "{printed}");
+}
+
 #[test]
 fn what_is_done_wrong_is_found() {
     let wrong = [

@@ -10,7 +10,7 @@ use vas_lifecycle::{CameraId, CameraWriter, FrameExport};
 use vas_tap::{Offer, Tap};
 
 use crate::Sabotage;
-use crate::input::{Input, Next, Playback, Source};
+use crate::input::{Input, InputError, Next, Playback, Source};
 use crate::ledger::Ledger;
 use crate::pixels::pack;
 use crate::script::Script;
@@ -81,7 +81,7 @@ impl Camera {
     ) -> Result<(), Box<dyn Error>> {
         let mut scene = script.scene();
         while !stop.is_set() {
-            let mut source = Source::open(&clips[scene.clip], PLAYBACK, stop)?;
+            let Some(mut source) = open(&clips[scene.clip], stop)? else { break };
             let epoch = u32::try_from(tally.starts)?;
             let mut tap = Tap::new(export.camera(self.id.as_str())).with_time_base(source.time_base());
             tally.starts += 1;
@@ -93,7 +93,13 @@ impl Camera {
                 }
                 // The size changes under the running tap, as it does when somebody sets a camera up anew.
                 tally.resizes += u64::from(scene.clip != last.clip);
-                source = Source::open(&clips[scene.clip], PLAYBACK, stop)?;
+                if sabotage == Some(Sabotage::Stop) {
+                    stop.set();
+                }
+                match open(&clips[scene.clip], stop)? {
+                    Some(opened) => source = opened,
+                    None => break,
+                }
             }
             drop(tap);
             self.ledger.end(epoch, tally.decoded);
@@ -113,9 +119,15 @@ impl Camera {
         let (mut frame, mut pixels) = (Video::empty(), Vec::new());
         let mut played = 0;
         while played < frames && !stop.is_set() {
-            if source.next(&mut frame, |_| {})? == Next::End {
-                source.rewind()?;
-                continue;
+            let next = source.next(&mut frame, |_| {}).and_then(|next| match next {
+                Next::Frame => Ok(Next::Frame),
+                Next::End => source.rewind().map(|()| Next::End),
+            });
+            match next {
+                Ok(Next::Frame) => {}
+                Ok(Next::End) => continue,
+                Err(error) if error.is_stop() => break,
+                Err(error) => return Err(error.into()),
             }
             played += 1;
             let id = tally.decoded;
@@ -145,5 +157,14 @@ impl Camera {
             self.offered.store(tally.decoded, Ordering::Relaxed);
         }
         Ok(())
+    }
+}
+
+/// Opens a clip; none when the run ends before it is open.
+fn open(clip: &Input, stop: &Stop) -> Result<Option<Source>, InputError> {
+    match Source::open(clip, PLAYBACK, stop) {
+        Ok(source) => Ok(Some(source)),
+        Err(error) if error.is_stop() => Ok(None),
+        Err(error) => Err(error),
     }
 }

@@ -72,6 +72,8 @@ enum Sabotage {
     Leak,
     /// Memory is taken and kept, again and again.
     Growth,
+    /// Nothing: the run ends while a camera opens its next clip, which is no fault.
+    Stop,
 }
 
 fn main() -> ExitCode {
