@@ -6,6 +6,8 @@
 mod account;
 #[path = "../examples/host/avcc.rs"]
 mod avcc;
+#[path = "../examples/host/clock.rs"]
+mod clock;
 #[path = "../examples/host/figures.rs"]
 mod figures;
 #[path = "../examples/host/pixels.rs"]

@@ -13,6 +13,7 @@ mod marked;
 mod memory;
 mod page;
 mod plots;
+mod saboteurs;
 mod sink;
 mod stage;
 mod surface;
@@ -31,6 +32,7 @@ use build::Builds;
 use children::Children;
 use clips::Clips;
 use plots::Plots;
+use saboteurs::Saboteur;
 use verdict::{Criterion, Report};
 
 /// Show the success criteria on real parts: cameras, recordings, MediaSoup, viewers.
@@ -45,16 +47,34 @@ pub(crate) struct Args {
     /// Only these criteria; the others are reported as not run.
     #[arg(long, value_delimiter = ',', value_name = "N,...", value_parser = clap::value_parser!(u8).range(1..=9))]
     only: Vec<u8>,
+    /// See that the criteria can fail: do in the host what a tap must not do, one thing after the other, and name the
+    /// criterion that finds each.
+    #[arg(long, conflicts_with_all = ["quick", "only"])]
+    saboteurs: bool,
 }
 
 impl Args {
     /// `--quick`, for ci.
-    pub(crate) const QUICK: Self = Self { quick: true, out: None, only: Vec::new() };
+    pub(crate) const QUICK: Self = Self { quick: true, out: None, only: Vec::new(), saboteurs: false };
+}
+
+/// How much of the acceptance is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// All of it.
+    Full,
+    /// As much as can be waited for with each change. Times are told and not judged: other work on the machine would fail
+    /// them.
+    Quick,
+    /// As much as it takes to see this saboteur, or none, in the hosts with export.
+    Saboteur(Option<Saboteur>),
 }
 
 /// What all criteria share.
 struct Bench {
-    quick: bool,
+    form: Form,
+    /// The criteria that are asked for.
+    wanted: Vec<u8>,
     out: PathBuf,
     builds: Builds,
     clips: Clips,
@@ -63,6 +83,16 @@ struct Bench {
 }
 
 impl Bench {
+    /// Whether there is neither MediaSoup nor valgrind, and less of the rest.
+    fn is_short(&self) -> bool {
+        self.form != Form::Full
+    }
+
+    /// Whether times are held against targets.
+    fn judges_times(&self) -> bool {
+        self.form != Form::Quick
+    }
+
     /// A folder of its own for a part of the run, empty.
     fn folder(&self, name: &str) -> Result<PathBuf> {
         let folder = self.out.join(name);
@@ -75,26 +105,33 @@ impl Bench {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let groups: &[Group] = match args.quick {
-        true => &[Group::Build, Group::Tools, Group::Cameras],
-        false => &[Group::Build, Group::Tools, Group::Cameras, Group::Mediasoup],
+    let form = match (args.quick, args.saboteurs) {
+        (_, true) => Form::Saboteur(None),
+        (true, _) => Form::Quick,
+        (false, _) => Form::Full,
+    };
+    let groups: &[Group] = match form {
+        Form::Full => &[Group::Build, Group::Tools, Group::Cameras, Group::Mediasoup],
+        Form::Quick | Form::Saboteur(_) => &[Group::Build, Group::Tools, Group::Cameras],
     };
     setup::ensure(groups)?;
     let out = args.out.clone().unwrap_or_else(|| target_dir("accept").join("report"));
     fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
     // The parts run in folders of their own.
     let out = out.canonicalize()?;
-    let builds = build::all(args.quick)?;
+    let builds = build::all(form)?;
     let children = Children::new()?;
     let clips = clips::prepare(&children)?;
-    let quick = args.quick;
-    let mut bench = Bench { quick, out, builds, clips, children, plots: Plots::default() };
+    let wanted = if args.only.is_empty() { (1..=9).collect() } else { args.only.clone() };
+    let mut bench = Bench { form, wanted, out, builds, clips, children, plots: Plots::default() };
+    if args.saboteurs {
+        return saboteurs::run(&mut bench);
+    }
 
     let start = Instant::now();
-    let mut report = Report::new(quick);
-    let wanted = |number: u8| args.only.is_empty() || args.only.contains(&number);
+    let mut report = Report::new(args.quick);
     for (numbers, part) in PARTS {
-        if !numbers.iter().any(|&number| wanted(number)) {
+        if !numbers.iter().any(|number| bench.wanted.contains(number)) {
             report.add_not_run(numbers, "left out by --only");
             continue;
         }

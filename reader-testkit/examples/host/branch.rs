@@ -3,6 +3,7 @@
 mod digest;
 mod produce;
 mod record;
+mod sabotage;
 
 use std::path::PathBuf;
 
@@ -13,8 +14,10 @@ use crate::account::Account;
 use crate::input::Source;
 use produce::Producer;
 use record::Recording;
+use sabotage::{Lossy, Saboteur};
 
 pub(crate) use produce::Target;
+pub(crate) use sabotage::Sabotage;
 
 /// A consumer of one camera's stream, on the thread that decodes it.
 pub(crate) trait Branch: Send {
@@ -38,6 +41,8 @@ pub(crate) struct Outputs {
     pub(crate) record: Option<PathBuf>,
     /// Where the cameras' pictures go as RTP, for as many cameras as there are.
     pub(crate) produce: Vec<Target>,
+    /// What is done wrong on purpose.
+    pub(crate) sabotage: Option<Sabotage>,
 }
 
 impl Outputs {
@@ -53,6 +58,13 @@ impl Outputs {
         }
         if branches.is_empty() {
             branches.push(Box::new(digest::Digest::default()));
+        }
+        if self.sabotage == Some(Sabotage::Drop) {
+            branches = branches.into_iter().map(|branch| Box::new(Lossy::new(branch)) as _).collect();
+        }
+        // After all others, where the tap is.
+        if let Some(sabotage) = self.sabotage {
+            branches.push(Box::new(Saboteur::new(sabotage)));
         }
         branches
     }

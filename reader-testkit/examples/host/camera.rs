@@ -10,7 +10,7 @@ use ffmpeg_next::frame::Video;
 
 use crate::account::Account;
 use crate::branch::Branch;
-use crate::clock::Moment;
+use crate::clock::{Moment, Turns};
 use crate::gauge::Gauge;
 use crate::input::{Input, InputError, Next, Source};
 use crate::vas::Vas;
@@ -41,6 +41,7 @@ impl Camera {
         mut source: Source,
         mut branches: Vec<Box<dyn Branch>>,
     ) -> Result<Vec<Account>, InputError> {
+        let start = Turns::now();
         loop {
             match self.play(vas, &mut source, &mut branches) {
                 Err(error) if !self.input.is_live() && !error.is_stop() => return Err(error),
@@ -52,6 +53,7 @@ impl Camera {
                 None => break,
             }
         }
+        self.gauge.spent(start.and_then(|start| Some(Turns::now()?.since(start))));
         Ok(branches.into_iter().map(Branch::finish).collect())
     }
 
@@ -80,7 +82,7 @@ impl Camera {
             }
             let taken = Instant::now();
             #[cfg(feature = "export")] tap.offer(&frame); // frame export
-            self.gauge.frame(handed.at(), handed.since(source.packet_at()), taken.elapsed(), source.damaged());
+            self.gauge.frame(&frame, source, handed, taken.elapsed());
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The time that a thread takes: by the clock, and of the processor.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use libc::{CLOCK_THREAD_CPUTIME_ID, clock_gettime, timespec};
@@ -29,12 +30,61 @@ impl Moment {
         Self { at: Instant::now(), cpu }
     }
 
-    pub(crate) fn at(self) -> Instant {
-        self.at
-    }
-
     /// What has passed since a moment on the same thread.
     pub(crate) fn since(self, earlier: Self) -> Passed {
         Passed { clock: self.at - earlier.at, cpu: self.cpu.saturating_sub(earlier.cpu) }
+    }
+}
+
+/// What the kernel says that this thread did so far: other work on the machine shows in neither of the two.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turns {
+    at: Instant,
+    /// On a core, and waiting for one.
+    ran: Duration,
+    queued: Duration,
+}
+
+/// What a thread did from one moment to another.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    /// On a core.
+    pub(crate) ran: Duration,
+    /// Neither on a core nor waiting for one: asleep, or held up by something.
+    pub(crate) blocked: Duration,
+}
+
+impl Turns {
+    /// Now; none where the kernel does not say.
+    pub(crate) fn now() -> Option<Self> {
+        let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+        let mut times = text.split_whitespace().map_while(|word| word.parse().ok().map(Duration::from_nanos));
+        Some(Self { at: Instant::now(), ran: times.next()?, queued: times.next()? })
+    }
+
+    /// What the same thread has done since.
+    pub(crate) fn since(self, earlier: Self) -> Spent {
+        let ran = self.ran.saturating_sub(earlier.ran);
+        let busy = ran + self.queued.saturating_sub(earlier.queued);
+        Spent { ran, blocked: (self.at - earlier.at).saturating_sub(busy) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_sleep_is_told_from_work() {
+        let Some(start) = Turns::now() else { return };
+        thread::sleep(Duration::from_millis(50));
+        let slept = Turns::now().expect("as before").since(start);
+        assert!(slept.blocked >= Duration::from_millis(45), "{slept:?}");
+        let start = Turns::now().expect("as before");
+        while Turns::now().expect("as before").since(start).ran < Duration::from_millis(50) {}
+        let worked = Turns::now().expect("as before").since(start);
+        assert!(worked.ran > 2 * worked.blocked, "{worked:?}");
     }
 }

@@ -63,6 +63,20 @@ pub(crate) struct CameraFigures {
     pub(crate) decode_us: Times,
     /// Of that, what the thread was running.
     pub(crate) decode_cpu_us: Times,
+    /// From one frame to the next, in microseconds.
+    pub(crate) interval_us: Times,
+    /// From a frame's handing to the branches until the next one is asked for, the tap included, in microseconds.
+    pub(crate) hold_us: Times,
+    /// By how much packets of a file at its own pace were taken up too late, in microseconds.
+    pub(crate) late_us: Times,
+    /// Of these, the share that was later than 5 ms.
+    pub(crate) late: f64,
+    /// Per frame, what the camera's thread ran for, and what it was neither running nor waiting for a core, in
+    /// microseconds; none where the kernel does not say.
+    pub(crate) ran_us: Option<f64>,
+    pub(crate) blocked_us: Option<f64>,
+    /// Buffers that the decoder needed.
+    pub(crate) buffers: usize,
     /// What the tap took per frame, in microseconds; none without export.
     pub(crate) copy_us: Option<Times>,
     pub(crate) branches: Vec<Account>,
@@ -113,9 +127,10 @@ pub(crate) struct ReaderFigures {
 /// Counts by cause, without those that are 0.
 pub(crate) type Causes = BTreeMap<&'static str, u64>;
 
-/// Percentiles of a time.
+/// Percentiles of a time, and its mean.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Times {
+    pub(crate) mean: f64,
     pub(crate) p50: f64,
     pub(crate) p99: f64,
     pub(crate) max: f64,
@@ -124,7 +139,7 @@ pub(crate) struct Times {
 impl Times {
     pub(crate) fn of(nanoseconds: &Histogram<u64>) -> Self {
         let at = |quantile| nanoseconds.value_at_quantile(quantile) as f64 / 1e3;
-        Self { p50: at(0.5), p99: at(0.99), max: nanoseconds.max() as f64 / 1e3 }
+        Self { mean: nanoseconds.mean() / 1e3, p50: at(0.5), p99: at(0.99), max: nanoseconds.max() as f64 / 1e3 }
     }
 }
 
@@ -183,7 +198,7 @@ mod tests {
     use super::*;
 
     fn run() -> Figures {
-        let times = Times { p50: 1.0, p99: 2.0, max: 3.0 };
+        let times = Times { mean: 1.5, p50: 1.0, p99: 2.0, max: 3.0 };
         let reader = ReaderFigures {
             name: "slow",
             span: 9,
@@ -209,6 +224,13 @@ mod tests {
             opened: 1,
             decode_us: times,
             decode_cpu_us: times,
+            interval_us: times,
+            hold_us: times,
+            late_us: times,
+            late: 0.0,
+            ran_us: None,
+            blocked_us: None,
+            buffers: 3,
             copy_us: Some(times),
             branches: vec![Account { name: "digest", frames: 10, ..Account::default() }],
             exported: Some(exported),

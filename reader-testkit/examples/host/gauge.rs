@@ -1,11 +1,14 @@
 //! A camera's figures, written by its thread and read by whoever shows them.
 
+use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use ffmpeg_next::frame::Video;
 use hdrhistogram::Histogram;
 
-use crate::clock::Passed;
+use crate::clock::{Moment, Spent};
+use crate::input::Source;
 
 /// Nanoseconds that a histogram tells apart: up to 10 s.
 const LONGEST: u64 = 10_000_000_000;
@@ -31,10 +34,25 @@ pub(crate) struct Readings {
     pub(crate) decode_cpu: Histogram<u64>,
     /// From one frame to the next, in nanoseconds.
     pub(crate) interval: Histogram<u64>,
+    /// From a frame's handing to the branches until the next one is asked for, in nanoseconds.
+    pub(crate) hold: Histogram<u64>,
+    /// By how much packets were taken up later than they were due, in nanoseconds.
+    pub(crate) late: Histogram<u64>,
+    /// What the camera's thread did over the whole run.
+    pub(crate) spent: Option<Spent>,
     /// When the last frame was handed to the branches.
-    last: Option<Instant>,
+    last: Option<Moment>,
+    /// Where decoded frames have been: the buffers that the decoder needed.
+    buffers: HashSet<usize>,
     /// What the tap takes, in nanoseconds.
     pub(crate) offer: Histogram<u64>,
+}
+
+impl Readings {
+    /// Buffers that the decoder needed so far.
+    pub(crate) fn buffers(&self) -> usize {
+        self.buffers.len()
+    }
 }
 
 impl Gauge {
@@ -50,7 +68,11 @@ impl Gauge {
                 decode: times(),
                 decode_cpu: times(),
                 interval: times(),
+                hold: times(),
+                late: times(),
+                spent: None,
                 last: None,
+                buffers: HashSet::new(),
                 offer: times(),
             }),
         }
@@ -67,17 +89,32 @@ impl Gauge {
         (readings.width, readings.height) = (width, height);
     }
 
-    /// A frame was handed to the branches at `handed`.
-    pub(crate) fn frame(&self, handed: Instant, decode: Passed, offer: Duration, damaged: u64) {
+    /// A frame was handed to the branches at `handed`, and then to the tap, which took `offer`.
+    pub(crate) fn frame(&self, frame: &Video, source: &mut Source, handed: Moment, offer: Duration) {
+        let decode = handed.since(source.packet_at());
         let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let mut readings = self.readings();
         readings.frames += 1;
-        readings.damaged = damaged;
+        readings.damaged = source.damaged();
         if let Some(last) = readings.last.replace(handed) {
-            readings.interval.saturating_record(nanoseconds(handed - last));
+            readings.interval.saturating_record(nanoseconds(handed.since(last).clock));
+            if let Some(asked) = source.asked_at() {
+                readings.hold.saturating_record(nanoseconds(asked.since(last).clock));
+            }
         }
+        if let Some(late) = source.late() {
+            readings.late.saturating_record(nanoseconds(late));
+        }
+        // SAFETY: a frame's fields may be read as long as it lives.
+        let pixels = unsafe { (*frame.as_ptr()).data[0] };
+        readings.buffers.insert(pixels.addr());
         readings.decode.saturating_record(nanoseconds(decode.clock));
         readings.decode_cpu.saturating_record(nanoseconds(decode.cpu));
         readings.offer.saturating_record(nanoseconds(offer));
+    }
+
+    /// What the thread did over the whole run.
+    pub(crate) fn spent(&self, spent: Option<Spent>) {
+        self.readings().spent = spent;
     }
 }

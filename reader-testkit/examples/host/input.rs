@@ -115,6 +115,8 @@ pub(crate) struct Source {
     offset: i64,
     /// The first pass's first time, and the last time so far.
     span: Option<(i64, i64)>,
+    /// When this frame was asked for, the first time.
+    asked_at: Option<Moment>,
     packet_at: Moment,
     draining: bool,
     frames_of_pass: u64,
@@ -164,6 +166,7 @@ impl Source {
             stop: stop.clone(),
             offset: 0,
             span: None,
+            asked_at: None,
             packet_at: Moment::now(),
             draining: false,
             frames_of_pass: 0,
@@ -199,6 +202,11 @@ impl Source {
         self.time_base
     }
 
+    /// When the next frame was asked for after the one before: the decode loop was free from then on.
+    pub(crate) fn asked_at(&mut self) -> Option<Moment> {
+        self.asked_at.take()
+    }
+
     /// When the packet was there that completed the last frame.
     pub(crate) fn packet_at(&self) -> Moment {
         self.packet_at
@@ -216,6 +224,7 @@ impl Source {
 
     /// Decodes the next frame, and shows the packets that it takes.
     pub(crate) fn next(&mut self, frame: &mut Video, mut show: impl FnMut(&Packet)) -> Result<Next, InputError> {
+        self.asked_at.get_or_insert_with(Moment::now);
         loop {
             match self.decoder.receive_frame(frame) {
                 Ok(()) => {

@@ -11,7 +11,7 @@ use hdrhistogram::Histogram;
 use serde_json::json;
 
 use crate::ai::Kind;
-use crate::branch::{Outputs, Target};
+use crate::branch::{Outputs, Sabotage, Target};
 use crate::input::{Input, Playback};
 use crate::process::Memory;
 use crate::run::Run;
@@ -55,6 +55,9 @@ pub(crate) struct Args {
     /// Write what there is every 100 ms to this file, a line of JSON each.
     #[arg(long, value_name = "FILE")]
     timeline: Option<PathBuf>,
+    /// Do something wrong on purpose, which has to be found out.
+    #[arg(long, value_enum, value_name = "WHAT", hide = true)]
+    sabotage: Option<Sabotage>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
@@ -63,7 +66,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
     if let Some(folder) = &args.record {
         fs::create_dir_all(folder)?;
     }
-    let outputs = Outputs { record: args.record.clone(), produce: args.produce.clone() };
+    let outputs = Outputs { record: args.record.clone(), produce: args.produce.clone(), sabotage: args.sabotage };
     let mut run = Run::open(&args.inputs, playback)?.with_outputs(outputs).without_pictures();
     if let Some(readers) = &args.readers {
         run = run.with_readers(readers.clone());

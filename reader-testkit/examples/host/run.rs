@@ -20,6 +20,8 @@ use crate::vas::Vas;
 
 /// How often a run is watched.
 const TICK: Duration = Duration::from_millis(100);
+/// Nanoseconds by which a packet may be taken up too late, as a machine that does other things too does it.
+const LATE: u64 = 5_000_000;
 /// How long export may keep memory for a camera that starts again.
 const GIVE_BACK: Duration = Duration::from_secs(3);
 /// The exit status of a process that SIGINT ended, by custom.
@@ -160,6 +162,7 @@ fn camera_figures(
     exported: Option<Exported>,
 ) -> CameraFigures {
     let readings = camera.gauge.readings();
+    let per_frame = |time: Duration| time.as_secs_f64() * 1e6 / readings.frames.max(1) as f64;
     CameraFigures {
         name: camera.name.clone(),
         input: camera.input.to_string(),
@@ -171,6 +174,13 @@ fn camera_figures(
         opened: readings.opened,
         decode_us: Times::of(&readings.decode),
         decode_cpu_us: Times::of(&readings.decode_cpu),
+        interval_us: Times::of(&readings.interval),
+        hold_us: Times::of(&readings.hold),
+        late_us: Times::of(&readings.late),
+        late: 1.0 - readings.late.quantile_below(LATE),
+        ran_us: readings.spent.map(|spent| per_frame(spent.ran)),
+        blocked_us: readings.spent.map(|spent| per_frame(spent.blocked)),
+        buffers: readings.buffers(),
         copy_us: exported.is_some().then(|| Times::of(&readings.offer)),
         branches,
         warning: exported.as_ref().and_then(Exported::warning),

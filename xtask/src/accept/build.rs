@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::testkit;
+use super::{Form, testkit};
 use crate::process::{cargo, root, target_dir};
 use crate::program::{self, Program};
 
@@ -15,15 +15,20 @@ pub(crate) struct Builds {
     pub(crate) absent: PathBuf,
     /// The host with them.
     pub(crate) export: PathBuf,
-    /// MediaSoup with its viewers; none in a quick run.
+    /// MediaSoup with its viewers; none in a run without.
     pub(crate) sink: Option<PathBuf>,
 }
 
 /// Builds them all; those that are up to date cost an instant.
-pub(crate) fn all(quick: bool) -> Result<Builds> {
+pub(super) fn all(form: Form) -> Result<Builds> {
     let export = host("Building the host", "release", true)?;
     let absent = host("Building the host without frame export", "accept/absent", false)?;
-    let sink = if quick { None } else { Some(sink()?) };
+    let sink = match form {
+        Form::Full => Some(sink()?),
+        Form::Quick => None,
+        // It takes too long to build for this alone.
+        Form::Saboteur(_) => Some(sink_program()).filter(|program| program.exists()),
+    };
     Ok(Builds { absent, export, sink })
 }
 
@@ -57,5 +62,9 @@ fn sink() -> Result<PathBuf> {
     build.env("PYTHON", "/usr/bin/python3").env("PYTHONPATH", &older);
     build.env("CXXFLAGS", format!("-include {}", older.join("sigstksz.h").display()));
     program::build("Building MediaSoup (some 10 minutes at first)", &mut build)?;
-    Ok(target.join("release/vas-mediasoup-sink"))
+    Ok(sink_program())
+}
+
+fn sink_program() -> PathBuf {
+    target_dir("mediasoup").join("release/vas-mediasoup-sink")
 }

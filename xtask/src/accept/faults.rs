@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use rustix::process::Signal;
 
-use super::Bench;
 use super::camera::Camera;
 use super::host::{Export, Figures, Host, Moment, Running, timeline};
 use super::stage;
 use super::verdict::Criterion;
+use super::{Bench, Form};
 
 /// Silence that the hosts take for the loss of a camera.
 const TIMEOUT: &str = "2";
@@ -41,7 +41,12 @@ struct Watched {
 
 pub(super) fn criterion(bench: &mut Bench) -> Result<Vec<Criterion>> {
     let mut criterion = Criterion::new(7);
-    let times = if bench.quick { 1 } else { 5 };
+    let times = match bench.form {
+        Form::Full => 5,
+        Form::Quick => 1,
+        // What is left of each start shows from the first to the second.
+        Form::Saboteur(_) => 2,
+    };
     let mut hosts =
         [Export::Absent, Export::On].map(|export| watch(bench, export)).into_iter().collect::<Result<Vec<_>>>()?;
     for host in &mut hosts {
@@ -91,14 +96,16 @@ pub(super) fn criterion(bench: &mut Bench) -> Result<Vec<Criterion>> {
         let figure = format!("{}, absent {}", mib(on), mib(absent));
         criterion.judge("on: resident memory", figure, "at most 8 MiB beyond absent", on - absent <= SLACK);
     }
-    sizes(bench, &mut criterion)?;
+    if !matches!(bench.form, Form::Saboteur(_)) {
+        sizes(bench, &mut criterion)?;
+    }
     Ok(vec![criterion])
 }
 
 fn watch(bench: &Bench, export: Export) -> Result<Watched> {
     let folder = bench.folder(&format!("faults-{}", export.name()))?;
     let camera = Camera::start(&bench.children, &bench.clips.long, &folder.join("camera.log"))?;
-    let host = Host::new(&bench.builds, export, &folder);
+    let host = Host::new(bench, export, &folder);
     let host = host.args(["--timeout", TIMEOUT, "--record", "recordings", "--timeline", "timeline.jsonl"]);
     let running = host.args([&camera.url]).start(&bench.children)?;
     let timeline = folder.join("timeline.jsonl");

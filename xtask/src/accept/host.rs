@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
-use super::build::Builds;
 use super::children::{Child, Children, command};
+use super::{Bench, Form};
 
 /// How export is in a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,27 +63,36 @@ pub(crate) struct Host {
 
 impl Host {
     /// A host in `folder`, where its log and its files go.
-    pub(crate) fn new(builds: &Builds, export: Export, folder: &Path) -> Self {
-        let program = if export == Export::Absent { &builds.absent } else { &builds.export };
-        Self { command: Self::play(command::<&str>(program, []), export, folder), export, log: log(folder) }
+    pub(super) fn new(bench: &Bench, export: Export, folder: &Path) -> Self {
+        let command = command::<&str>(Self::program(bench, export), []);
+        Self { command: Self::play(command, bench, export, folder), export, log: log(folder) }
     }
 
     /// A host that is run by another program, such as strace.
-    pub(crate) fn under<S: AsRef<OsStr>>(
+    pub(super) fn under<S: AsRef<OsStr>>(
         tool: impl IntoIterator<Item = S>,
-        builds: &Builds,
+        bench: &Bench,
         export: Export,
         folder: &Path,
     ) -> Self {
-        let program = if export == Export::Absent { &builds.absent } else { &builds.export };
+        let program = Self::program(bench, export);
         let mut words = tool.into_iter();
         let mut command = words.next().map_or_else(|| Command::new(program), Command::new);
         command.args(words).arg(program);
-        Self { command: Self::play(command, export, folder), export, log: log(folder) }
+        Self { command: Self::play(command, bench, export, folder), export, log: log(folder) }
     }
 
-    fn play(mut command: Command, export: Export, folder: &Path) -> Command {
+    fn program(bench: &Bench, export: Export) -> &Path {
+        if export == Export::Absent { &bench.builds.absent } else { &bench.builds.export }
+    }
+
+    fn play(mut command: Command, bench: &Bench, export: Export, folder: &Path) -> Command {
         command.arg("play").current_dir(folder);
+        if let Form::Saboteur(Some(saboteur)) = bench.form
+            && export.readers().is_some()
+        {
+            command.args(["--sabotage", saboteur.name()]);
+        }
         command.env("AI_FRAME_EXPORT_ENABLED", if export.readers().is_some() { "true" } else { "false" });
         if let Some(readers) = export.readers() {
             command.args(["--readers", readers]);
@@ -155,6 +164,13 @@ pub(crate) struct CameraFigures {
     pub(crate) opened: u64,
     pub(crate) decode_us: Times,
     pub(crate) decode_cpu_us: Times,
+    pub(crate) interval_us: Times,
+    pub(crate) hold_us: Times,
+    pub(crate) late_us: Times,
+    pub(crate) late: f64,
+    pub(crate) ran_us: Option<f64>,
+    pub(crate) blocked_us: Option<f64>,
+    pub(crate) buffers: u64,
     pub(crate) copy_us: Option<Times>,
     pub(crate) branches: Vec<Branch>,
     pub(crate) exported: Option<Exported>,
@@ -163,6 +179,7 @@ pub(crate) struct CameraFigures {
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(crate) struct Times {
+    pub(crate) mean: f64,
     pub(crate) p50: f64,
     pub(crate) p99: f64,
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::Bench;
 use super::children::{Children, command};
 use super::host::{CameraFigures, Export};
 use super::stage::{self, Shown};
 use super::verdict::Criterion;
+use super::{Bench, Form};
 
 /// Hosts by what export does in them.
 type Hosts = BTreeMap<Export, Shown>;
@@ -19,13 +19,16 @@ const ALL: [Export; 4] = [Export::Absent, Export::Off, Export::On, Export::Hosti
 
 pub(super) fn criteria(bench: &mut Bench) -> Result<Vec<Criterion>> {
     let films = bench.clips.three();
+    if let Form::Saboteur(_) = bench.form {
+        return in_short(bench);
+    }
     let files = stage::files(bench, "file", &films, &ALL)?;
     let rtsp = stage::rtsp(bench, "rtsp", &films, &ALL)?;
     for (export, shown) in files.iter() {
         bench.plots.add(*export, &shown.curves);
     }
     Ok(vec![
-        identical(bench, &files, &rtsp)?,
+        identical(bench, &[("file", &files), ("RTSP over TCP", &rtsp)])?,
         viewers(
             bench,
             2,
@@ -36,9 +39,30 @@ pub(super) fn criteria(bench: &mut Bench) -> Result<Vec<Criterion>> {
     ])
 }
 
-fn identical(bench: &Bench, files: &Hosts, rtsp: &Hosts) -> Result<Criterion> {
+/// Of those that are asked for, as much as takes little time.
+fn in_short(bench: &Bench) -> Result<Vec<Criterion>> {
+    let films = bench.clips.three();
+    let mut criteria = Vec::new();
+    if bench.wanted.contains(&1) {
+        let hosts = stage::files(bench, "file", &films, &[Export::Absent, Export::Off, Export::On])?;
+        criteria.push(identical(bench, &[("file", &hosts)])?);
+    }
+    if bench.wanted.contains(&2) {
+        let hosts = stage::rtsp(bench, "rtsp", &films[..1], &[Export::Absent, Export::On])?;
+        criteria.push(viewers(bench, 2, &hosts[&Export::Absent], &[(&Export::On, &hosts[&Export::On])]));
+    }
+    if bench.wanted.contains(&3) {
+        let hosts = stage::files(bench, "hostile", &films, &[Export::Absent, Export::Hostile])?;
+        let mut criterion = Criterion::new(3);
+        hostile(&mut criterion, "file", &hosts)?;
+        criteria.push(criterion);
+    }
+    Ok(criteria)
+}
+
+fn identical(bench: &Bench, inputs: &[(&str, &Hosts)]) -> Result<Criterion> {
     let mut criterion = Criterion::new(1);
-    for (input, hosts) in [("file", files), ("RTSP over TCP", rtsp)] {
+    for (input, hosts) in inputs {
         let absent = &hosts[&Export::Absent];
         for (n, camera) in absent.figures.cameras.iter().enumerate() {
             let what = format!("{input}, {}", ["groups.mp4", "bigbuckbunny.mp4", "sintel-captions.ts"][n]);
@@ -61,7 +85,7 @@ fn identical(bench: &Bench, files: &Hosts, rtsp: &Hosts) -> Result<Criterion> {
                 counted == camera.decoded,
             );
         }
-        for (export, shown) in hosts {
+        for (export, shown) in *hosts {
             faults(&mut criterion, &format!("{input}, {}", export.name()), shown);
         }
     }
@@ -191,35 +215,38 @@ pub(super) fn see_viewers(bench: &Bench, criterion: &mut Criterion, absent: &Sho
 
 fn with_hostile(bench: &Bench, files: &Hosts, rtsp: &Hosts) -> Result<Criterion> {
     let mut criterion = Criterion::new(3);
-    for (input, hosts) in [("file", files), ("RTSP", rtsp)] {
-        let (absent, hostile) = (&hosts[&Export::Absent], &hosts[&Export::Hostile]);
-        for (before, after) in absent.figures.cameras.iter().zip(&hostile.figures.cameras) {
-            let what = format!("{input}, {}", after.name);
-            compare(&mut criterion, &what, (absent, before), (hostile, after))?;
-            let Some(exported) = &after.exported else {
-                criterion.judge(format!("{what}: export"), "off", "on", false);
-                continue;
-            };
-            let refused = exported.dropped.get("refused").copied().unwrap_or(0);
-            criterion.judge(format!("{what}: writer refused"), refused, 0, refused == 0);
-            let dropped: u64 = exported.dropped.iter().filter(|(cause, _)| *cause != "no reader").map(|(_, n)| n).sum();
-            let figure = format!("{} of {}, {dropped} dropped", exported.published, exported.offered);
-            criterion.judge(format!("{what}: published"), figure, "0 dropped", dropped == 0 && exported.published > 0);
-            // A reader that does not do its worst shows nothing.
-            let reader = |name| after.reader(name);
-            let refusals = |name| reader(name).map_or(0, |reader| reader.refusals);
-            let (stalled, leaking) = (refusals("stalled"), refusals("leaking"));
-            let panics = reader("panicking").map_or(0, |reader| reader.panics);
-            let spun = reader("spinning").map_or(0, |reader| reader.seen);
-            let late = reader("sluggish").map_or(0, |reader| reader.missed.values().sum());
-            let figure =
-                format!("refused {stalled} and {leaking} times, {panics} panics, {late} missed, {spun} spun for");
-            let all = [stalled, leaking, panics, spun, late].iter().all(|&n| n > 0);
-            criterion.judge(format!("{what}: the readers do their worst"), figure, "each", all);
-        }
-        faults(&mut criterion, input, hostile);
-    }
+    hostile(&mut criterion, "file", files)?;
+    hostile(&mut criterion, "RTSP", rtsp)?;
     let (absent, hostile) = (&rtsp[&Export::Absent], &rtsp[&Export::Hostile]);
     see_viewers(bench, &mut criterion, absent, &[(&Export::Hostile, hostile)]);
     Ok(criterion)
+}
+
+fn hostile(criterion: &mut Criterion, input: &str, hosts: &Hosts) -> Result<()> {
+    let (absent, hostile) = (&hosts[&Export::Absent], &hosts[&Export::Hostile]);
+    for (before, after) in absent.figures.cameras.iter().zip(&hostile.figures.cameras) {
+        let what = format!("{input}, {}", after.name);
+        compare(criterion, &what, (absent, before), (hostile, after))?;
+        let Some(exported) = &after.exported else {
+            criterion.judge(format!("{what}: export"), "off", "on", false);
+            continue;
+        };
+        let refused = exported.dropped.get("refused").copied().unwrap_or(0);
+        criterion.judge(format!("{what}: writer refused"), refused, 0, refused == 0);
+        let dropped: u64 = exported.dropped.iter().filter(|(cause, _)| *cause != "no reader").map(|(_, n)| n).sum();
+        let figure = format!("{} of {}, {dropped} dropped", exported.published, exported.offered);
+        criterion.judge(format!("{what}: published"), figure, "0 dropped", dropped == 0 && exported.published > 0);
+        // A reader that does not do its worst shows nothing.
+        let reader = |name| after.reader(name);
+        let refusals = |name| reader(name).map_or(0, |reader| reader.refusals);
+        let (stalled, leaking) = (refusals("stalled"), refusals("leaking"));
+        let panics = reader("panicking").map_or(0, |reader| reader.panics);
+        let spun = reader("spinning").map_or(0, |reader| reader.seen);
+        let late = reader("sluggish").map_or(0, |reader| reader.missed.values().sum());
+        let figure = format!("refused {stalled} and {leaking} times, {panics} panics, {late} missed, {spun} spun for");
+        let all = [stalled, leaking, panics, spun, late].iter().all(|&n| n > 0);
+        criterion.judge(format!("{what}: the readers do their worst"), figure, "each", all);
+    }
+    faults(criterion, input, hostile);
+    Ok(())
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::Bench;
-use super::host::{CameraFigures, Export, Host, Moment, timeline};
+use super::host::{CameraFigures, Export, Figures, Host, Moment, timeline};
 use super::verdict::Criterion;
+use super::{Bench, Form};
 
 const MOST: Duration = Duration::from_secs(900);
 /// The defaults of `AI_FRAME_EXPORT_DEPTH` and `AI_FRAME_EXPORT_READER_LEASES`.
@@ -21,7 +21,12 @@ const MIB: f64 = (1 << 20) as f64;
 pub(super) fn criterion(bench: &mut Bench) -> Result<Vec<Criterion>> {
     let mut criterion = Criterion::new(6);
     // Ten minutes of each film at its own pace: 132 frames of 25 a second, 240 of 24, 264 of 25.
-    let minutes = if bench.quick { 0.3 } else { 10.0 };
+    let minutes = match bench.form {
+        Form::Full => 10.0,
+        Form::Quick => 0.3,
+        // So many that what is lost with each frame is more than what may move.
+        Form::Saboteur(_) => 2.0,
+    };
     let passes = |frames: f64, rate: f64| (minutes * 60.0 * rate / frames).ceil() as u64;
     // One number of passes for all films: that of the shortest.
     let passes = passes(132.0, 25.0).to_string();
@@ -30,7 +35,7 @@ pub(super) fn criterion(bench: &mut Bench) -> Result<Vec<Criterion>> {
     let mut runs = Vec::new();
     for export in [Export::Absent, Export::On] {
         let folder = bench.folder(&format!("memory-{}", export.name()))?;
-        let host = Host::new(&bench.builds, export, &folder);
+        let host = Host::new(bench, export, &folder);
         let host = host.args(["--fast", "--passes", &passes, "--timeline", "timeline.jsonl"]).args(films);
         let figures = host.run(&bench.children, MOST)?;
         let moments = timeline(&folder.join("timeline.jsonl"));
@@ -38,7 +43,7 @@ pub(super) fn criterion(bench: &mut Bench) -> Result<Vec<Criterion>> {
         runs.push((figures, moments));
     }
     let (on, moments) = runs.pop().context("no run")?;
-    let (_, absent) = runs.pop().context("no run")?;
+    let (without, absent) = runs.pop().context("no run")?;
 
     let frames: u64 = on.cameras.iter().map(|camera| camera.decoded).sum();
     let least = on.cameras.iter().map(|camera| camera.decoded).min().unwrap_or(0);
@@ -56,6 +61,11 @@ pub(super) fn criterion(bench: &mut Bench) -> Result<Vec<Criterion>> {
         format!("within {}", signed(SLACK)),
         grown <= SLACK,
     );
+    // A decoder whose frames are kept by somebody needs more of them.
+    let buffers = |figures: &Figures| figures.cameras.iter().map(|camera| camera.buffers).collect::<Vec<_>>();
+    let (before, after) = (buffers(&without), buffers(&on));
+    let figure = format!("{after:?}");
+    criterion.judge("buffers that each decoder needed", figure, format!("{before:?}, as absent"), before == after);
     let (before, after) = (median(&absent), median(&moments));
     let more = after - before;
     let allowed = i64::try_from(bound)? + 4 * SLACK;

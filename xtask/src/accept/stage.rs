@@ -38,7 +38,7 @@ pub(crate) fn rtsp(bench: &Bench, name: &str, films: &[&Path], kinds: &[Export])
             .as_ref()
             .map(|program| Sink::start(&bench.children, program, &folder.join("mediasoup.log")));
         let sink = sink.transpose()?;
-        let mut host = Host::new(&bench.builds, export, &folder);
+        let mut host = Host::new(bench, export, &folder);
         host = host.args(["--once", "--record", "recordings", "--curves", "curves.json"]);
         if let Some(sink) = &sink {
             host = host.args(["--produce", &sink.target()]);
@@ -63,7 +63,7 @@ pub(crate) fn files(bench: &Bench, name: &str, films: &[&Path], kinds: &[Export]
     let mut shown = BTreeMap::new();
     for &export in kinds {
         let folder = bench.folder(&format!("{name}-{}", export.name()))?;
-        let host = Host::new(&bench.builds, export, &folder);
+        let host = Host::new(bench, export, &folder);
         let host = host.args(["--fast", "--record", "recordings", "--curves", "curves.json"]).args(films);
         let figures = host.run(&bench.children, MOST)?;
         let curves = curves(&folder.join("curves.json"))?;

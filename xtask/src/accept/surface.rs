@@ -12,6 +12,8 @@ use super::Bench;
 use super::host::{Export, Figures, Host};
 use super::verdict::Criterion;
 
+/// Lifecycle's own thread.
+const CONTROL: &str = "frame-export";
 const MOST: Duration = Duration::from_secs(120);
 /// What opens something, and what maps memory or starts a thread.
 const OPENS: [&str; 9] =
@@ -19,6 +21,10 @@ const OPENS: [&str; 9] =
 const TRACED: &str = "open,openat,creat,socket,socketpair,memfd_create,shmget,pipe2,eventfd2,mmap,clone,clone3";
 /// What glibc's malloc reads before it gives memory back, and what the host reads of its own threads and memory.
 const OTHERS: [&str; 3] = ["/proc/sys/vm/overcommit_memory", "/proc/self/task", "/proc/self/status"];
+/// What the kernel says of memory, which lifecycle reads before it takes some.
+const MEMORY: [&str; 4] = ["/proc/meminfo", "/proc/self/cgroup", "/proc/self/mountinfo", "/sys/fs/cgroup/"];
+/// Stands behind the name of what is not opened to be read only.
+const WRITTEN: &str = ", not read-only";
 
 /// Calls by thread and name, and what was opened by whom.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -54,8 +60,18 @@ pub(super) fn criterion(bench: &mut Bench) -> Result<Vec<Criterion>> {
     allocations(bench, &mut criterion)?;
 
     let (on, figures) = traced(bench, Export::On)?;
+    // Lifecycle's own, and the readers, which are the AI's. What maps memory is started by lifecycle's own and ends.
+    let own = 1 + Export::On.places() as usize;
+    let started = |trace: &Trace, by: fn(&str) -> bool| {
+        let calls = trace.calls.iter().filter(|((thread, call), _)| call.starts_with("clone") && by(thread));
+        calls.map(|(_, n)| n).sum::<usize>()
+    };
+    let (before, after) = (started(&absent, |_| true), started(&on, |thread| thread != CONTROL));
+    criterion.judge("on: threads started", after, format!("{before} as absent, and {own}"), after == before + own);
+    let hands = started(&on, |thread| thread == CONTROL);
+    criterion.judge("on: threads that thread frame-export started", hands, "at most one per ring", hands <= 1);
     criterion.judge("on: state", &figures.export.state, "on", figures.export.state == "on");
-    let own = ["frame-export", "brisk-reader", "slow-reader"];
+    let own = [CONTROL, "frame-memory", "brisk-reader", "slow-reader"];
     for thread in own {
         // A thread that was not seen shows nothing.
         let calls: usize = on.calls.iter().filter(|((by, _), _)| by == thread).map(|(_, n)| n).sum();
@@ -76,7 +92,7 @@ fn traced(bench: &Bench, export: Export) -> Result<(Trace, Figures)> {
     let words = ["strace", "--follow-forks", "--decode-pids=comm", "--quiet=all", "-e"];
     let traced = format!("trace={TRACED}");
     let words = words.into_iter().chain([traced.as_str(), "-o", "strace.txt"]);
-    let host = Host::under(words, &bench.builds, export, &folder).args(["--fast"]).args([&bench.clips.sintel]);
+    let host = Host::under(words, bench, export, &folder).args(["--fast"]).args([&bench.clips.sintel]);
     let figures = host.run(&bench.children, MOST)?;
     Ok((Trace::read(&folder.join("strace.txt"))?, figures))
 }
@@ -99,11 +115,9 @@ impl Trace {
             let by = |what: &str| (thread.to_owned(), what.to_owned());
             *trace.calls.entry(by(name)).or_default() += 1;
             if OPENS.contains(&name) {
-                let path = arguments.split('"').nth(1);
-                *trace
-                    .opened
-                    .entry(by(&path.map_or_else(|| format!("{name}({arguments}"), str::to_owned)))
-                    .or_default() += 1;
+                let how = if arguments.contains("O_RDONLY") { "" } else { WRITTEN };
+                let path = arguments.split('"').nth(1).map(|path| format!("{path}{how}"));
+                *trace.opened.entry(by(&path.unwrap_or_else(|| format!("{name}({arguments}")))).or_default() += 1;
             }
         }
         trace
@@ -128,9 +142,10 @@ impl Trace {
     }
 }
 
-/// Whether it is known to be opened by others than the crates, in the absent build too.
+/// Whether it is known to be opened by others than the crates, in the absent build too, or is what the kernel says of memory.
 fn is_others(what: &str) -> bool {
-    OTHERS.iter().any(|known| what.starts_with(known))
+    let known = OTHERS.iter().chain(&MEMORY).any(|known| what.starts_with(known));
+    known && !what.ends_with(WRITTEN)
 }
 
 /// What DHAT writes, as far as it is looked at.
@@ -155,13 +170,13 @@ struct Place {
 
 /// Allocations of the crates while export is off: those that read the environment at the start, and no others.
 fn allocations(bench: &Bench, criterion: &mut Criterion) -> Result<()> {
-    if bench.quick {
+    if bench.is_short() {
         criterion.not_run("off: allocations by the crates", "valgrind takes too long for a quick run");
         return Ok(());
     }
     let folder = bench.folder("dhat-off")?;
     let words = ["valgrind", "--quiet", "--tool=dhat", "--num-callers=40", "--dhat-out-file=dhat.json"];
-    let host = Host::under(words, &bench.builds, Export::Off, &folder).args(["--fast"]).args([&bench.clips.sintel]);
+    let host = Host::under(words, bench, Export::Off, &folder).args(["--fast"]).args([&bench.clips.sintel]);
     host.run(&bench.children, MOST)?;
     let Dhat { pps, ftbl } = serde_json::from_slice(&fs::read(folder.join("dhat.json"))?)?;
     let (mut reading, mut others, mut left) = (0, Vec::new(), 0);
@@ -209,7 +224,13 @@ mod tests {
         let absent = Trace::parse(ABSENT);
         let more = |line: &str| Trace::parse(&format!("{ABSENT}{line}\n")).beyond(&absent);
         assert!(more(r#"8<frame-export> openat(AT_FDCWD, "/proc/self/status", O_RDONLY) = 4"#).is_empty());
-        assert_eq!(more(r#"8<camera> openat(AT_FDCWD, "/dev/shm/ring", O_RDWR) = 4"#), ["/dev/shm/ring"]);
+        assert!(more(r#"8<host> openat(AT_FDCWD, "/sys/fs/cgroup/memory.max", O_RDONLY|O_CLOEXEC) = 4"#).is_empty());
+        let written = more(r#"8<host> openat(AT_FDCWD, "/sys/fs/cgroup/memory.max", O_RDWR) = 4"#);
+        assert_eq!(written, ["/sys/fs/cgroup/memory.max, not read-only"]);
+        assert_eq!(
+            more(r#"8<camera> openat(AT_FDCWD, "/dev/shm/ring", O_RDWR) = 4"#),
+            ["/dev/shm/ring, not read-only"]
+        );
         assert_eq!(more("8<camera> socket(AF_INET, SOCK_STREAM, 0) = 4"), ["socket(AF_INET, SOCK_STREAM, 0) = 4"]);
         assert_eq!(more(r#"8<camera> openat(AT_FDCWD, "/etc/ld.so.cache", O_RDONLY) = 4"#), ["/etc/ld.so.cache"]);
     }

@@ -48,7 +48,7 @@ pub(crate) enum Outcome {
     Fail,
     /// Nobody looked.
     NotRun,
-    /// For information: there is no target.
+    /// For information: there is no target, or a quick run does not judge by it.
     Told,
 }
 
@@ -71,7 +71,23 @@ impl Criterion {
 
     /// A figure, and whether it is as it should be.
     pub(crate) fn judge(&mut self, what: impl Into<String>, figure: impl ToString, target: impl ToString, good: bool) {
-        let outcome = if good { Outcome::Pass } else { Outcome::Fail };
+        self.weigh(true, what, figure, target, good);
+    }
+
+    /// A figure that is held against its target only where that is asked for.
+    pub(crate) fn weigh(
+        &mut self,
+        judged: bool,
+        what: impl Into<String>,
+        figure: impl ToString,
+        target: impl ToString,
+        good: bool,
+    ) {
+        let outcome = match (judged, good) {
+            (false, _) => Outcome::Told,
+            (true, true) => Outcome::Pass,
+            (true, false) => Outcome::Fail,
+        };
         self.row(what, figure, target, outcome);
     }
 
@@ -87,6 +103,11 @@ impl Criterion {
 
     fn row(&mut self, what: impl Into<String>, figure: impl ToString, target: impl ToString, outcome: Outcome) {
         self.rows.push(Row { what: what.into(), figure: figure.to_string(), target: target.to_string(), outcome });
+    }
+
+    /// The first figure that failed.
+    pub(crate) fn failure(&self) -> Option<&Row> {
+        self.rows.iter().find(|row| row.outcome == Outcome::Fail)
     }
 
     /// Fails when one figure does, and passes only when one did.
