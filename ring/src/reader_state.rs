@@ -86,9 +86,6 @@ impl ReaderState {
         drops: Drops,
     ) -> Missed {
         let published = end.since(last) - 1;
-        if published == 0 && self.drops == drops && self.refused_to.is_none() {
-            return Missed::default();
-        }
         let refused = match self.refused_to {
             Some(to) => to.since(last).min(published),
             None => 0,

@@ -10,9 +10,9 @@ use std::ptr::NonNull;
 
 use common::{Counted, assert_whole, entry, fill, publish, ring, ring_from};
 use vas_ring::{
-    CameraId, Component, DropCause, FrameEntry, FrameFlags, FrameSink, Geometry, HeapMemory, Identity, MAX_BUDGET,
-    MAX_DEPTH, MAX_FRAME_BYTES, MAX_READERS, Missed, PixelFormat, PixelMemory, Plane, ReadError, Reader, Ring,
-    RingError, RingSpec, SpecError, SubscribeError, Writer,
+    CameraId, ClaimError, Component, DropCause, FrameEntry, FrameFlags, FrameSink, Geometry, HeapMemory, Identity,
+    MAX_BUDGET, MAX_DEPTH, MAX_FRAME_BYTES, MAX_READERS, Missed, PixelFormat, PixelMemory, Plane, ReadError, Reader,
+    Ring, RingError, RingSpec, SpecError, SubscribeError, Writer,
 };
 
 const BYTES: usize = 100;
@@ -47,7 +47,7 @@ fn leaked_lease() {
     }
     assert_eq!(ring.stats().published, 101);
     assert_eq!(ring.readers()[0], leaky.stats());
-    // It left without giving its place back, and whoever looks can see why.
+    // It left with a lease out, and whoever looks can see why.
     drop(leaky);
     assert_eq!((ring.stats().readers, ring.stats().leaving), (1, 1));
     assert_eq!((ring.readers()[0].leases, ring.readers()[0].oldest_lease), (1, 100));
@@ -74,7 +74,7 @@ fn returned_lease_counts_once() {
     drop((held, other));
 }
 
-/// As above, seen by who comes next: the place is free when the last lease is back.
+/// As above, seen by who comes next: its index is free when the last lease is back.
 #[test]
 fn departed_reader_leaves_its_place() {
     let (ring, mut writer) = ring(1, 1, 2, BYTES);
@@ -87,7 +87,7 @@ fn departed_reader_leaves_its_place() {
     drop(reader);
     assert_eq!(ring.subscribe().unwrap_err(), SubscribeError::Full { limit: 1, readers: 0, leaving: 1 });
     drop(held);
-    ring.subscribe().expect("the place is free");
+    ring.subscribe().expect("its index is free");
 }
 
 /// Whatever is leaked or held, the writer goes on, and each reader still gets the newest frames.
@@ -149,7 +149,7 @@ fn panic_takes_the_writer_along() {
     assert_whole(&read(reader.next()));
     assert_eq!(reader.next().unwrap_err(), ReadError::Closed);
     assert_eq!(reader.stats().missed, Missed { dropped: 1, ..Missed::default() });
-    let mut writer = ring.writer().expect("the seat is free");
+    let mut writer = ring.writer().expect("there is no writer");
     assert_eq!(publish(&mut writer), 2);
     assert_whole(&read(reader.latest()));
 }
@@ -297,6 +297,38 @@ fn resume_far_ahead() {
     );
     writer.resume_at(1 << 62, DropCause::Hardware);
     assert_eq!(ring.stats().dropped.total(), (1 << 62) - 8);
+}
+
+/// A gap in the ids is a loss of as many frames, to the reader as to the ring, however wide it is.
+#[test]
+fn wide_gaps_are_exact() {
+    for gap in [1, 1 << 20, (1 << 52) - 1, 1 << 52, (1 << 52) + 1, 1 << 53, u64::MAX / 2] {
+        for cause in [DropCause::Suspended, DropCause::Unwanted] {
+            let (ring, mut writer) = ring(2, 1, 1, BYTES);
+            let mut reader = ring.subscribe().unwrap();
+            publish(&mut writer);
+            read(reader.latest());
+            writer.skip(DropCause::Malformed);
+            writer.resume_at(2 + gap, cause);
+            assert_eq!(publish(&mut writer), 2 + gap);
+            let lease = read(reader.next());
+            assert_eq!(lease.frame_id, 2 + gap);
+            let unwanted = if cause == DropCause::Unwanted { gap } else { 0 };
+            let expected = Missed { dropped: 1 + gap - unwanted, unwanted, ..Missed::default() };
+            assert_eq!((*reader.missed(), reader.stats().missed), (expected, expected));
+            assert_eq!((expected.total(), expected.lost()), (1 + gap, 1 + gap - unwanted));
+            let stats = ring.stats();
+            assert_eq!((stats.dropped.get(cause), stats.dropped.lost()), (gap, 1 + gap - unwanted));
+            // One that subscribes now begins behind it, and at the end everyone knows of the rest.
+            drop(lease);
+            drop(reader);
+            let mut late = ring.subscribe().unwrap();
+            writer.resume_at(gap.wrapping_mul(2).wrapping_add(3), cause);
+            drop(writer);
+            assert_eq!(late.next().unwrap_err(), ReadError::Closed);
+            assert_eq!((late.first_frame_id(), late.missed().total()), (3 + gap, gap));
+        }
+    }
 }
 
 /// Readers that come and go leave nothing behind that would grow, and the writer's path does not change.
@@ -525,6 +557,30 @@ fn writer_as_a_sink() {
     assert_whole(&lease);
     assert_eq!(*reader.missed(), Missed::default());
     assert_eq!(ring.stats().dropped.total(), 2);
+}
+
+/// Errors say what was needed and what there was.
+#[test]
+fn errors_say_why() {
+    let texts = [
+        (SubscribeError::Full { limit: 13, readers: 11, leaving: 2 }.to_string(), &["13", "11", "2"][..]),
+        (ReadError::Budget { budget: 17 }.to_string(), &["17", "drop"]),
+        (ReadError::Closed.to_string(), &["no writer"]),
+        (ReadError::Overtaken.to_string(), &["ask again"]),
+        (ClaimError::Refused.to_string(), &["every slot"]),
+        (RingError::MemoryTooSmall { needed: 19, given: 23 }.to_string(), &["19", "23"]),
+        (RingError::MemoryMisaligned { address: 0x29, alignment: 64 }.to_string(), &["0x29", "64"]),
+        (SpecError::OutOfRange { what: "depth", value: 31, max: 37 }.to_string(), &["depth", "31", "37"]),
+        (SpecError::TooLarge { slots: 41, frame_bytes: 43 }.to_string(), &["41", "43"]),
+    ];
+    for (text, parts) in texts {
+        assert!(parts.iter().all(|part| text.contains(part)), "{text}");
+    }
+    let mut names: Vec<&str> = DropCause::ALL.iter().map(|cause| cause.name()).collect();
+    assert!(DropCause::ALL.iter().all(|cause| cause.to_string() == cause.name() && !cause.name().is_empty()));
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), DropCause::ALL.len());
 }
 
 /// An entry that says more bytes than a slot has shows no more than the slot.

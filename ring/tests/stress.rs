@@ -70,9 +70,9 @@ impl Checked {
 
 /// What the threads share.
 #[derive(Clone)]
-struct Stage {
+struct Fixture {
     ring: Ring,
-    /// Set when no further writer takes the seat: a ring that is closed after that stays so.
+    /// Set when no further writer comes: a ring that is closed after that stays so.
     last_writer: Arc<AtomicBool>,
     /// Threads that have not met yet what they are there for.
     waiting: Arc<AtomicUsize>,
@@ -89,7 +89,7 @@ impl Wanted {
     }
 }
 
-impl Stage {
+impl Fixture {
     fn new(ring: Ring) -> Self {
         Self { ring, last_writer: Arc::default(), waiting: Arc::default() }
     }
@@ -101,19 +101,19 @@ impl Stage {
 
     /// Reads until the end, lets `keep` do with each frame what this kind of reader does, and checks the sums. The run
     /// goes on until the reader's figures are `enough`.
-    fn follow(
+    fn spawn_reader(
         &self,
         name: &'static str,
         read: fn(&mut Reader) -> Result<Option<Lease>, ReadError>,
         enough: impl Fn(&ReaderStats) -> bool + Send + 'static,
         mut keep: impl FnMut(Result<Lease, usize>) + Send + 'static,
     ) -> JoinHandle<(&'static str, ReaderStats)> {
-        let (stage, mut it) = (self.clone(), Checked::new(self.ring.subscribe().unwrap()));
+        let (fixture, mut it) = (self.clone(), Checked::new(self.ring.subscribe().unwrap()));
         let mut wanted = self.wanted();
         thread::spawn(move || {
             loop {
                 wanted.is_met(|| enough(&it.reader.stats()));
-                let last_writer = stage.last_writer.load(SeqCst);
+                let last_writer = fixture.last_writer.load(SeqCst);
                 match it.take(read) {
                     Ok(Some(lease)) => keep(Ok(lease)),
                     Err(ReadError::Budget { budget }) => keep(Err(budget)),
@@ -122,7 +122,7 @@ impl Stage {
                 }
             }
             let stats = it.reader.stats();
-            let offered = stage.ring.stats().next_frame_id.wrapping_sub(stats.first_frame_id);
+            let offered = fixture.ring.stats().next_frame_id.wrapping_sub(stats.first_frame_id);
             assert_eq!(stats.seen + stats.missed.total(), offered, "{name}: {stats:?}");
             (name, stats)
         })
@@ -130,13 +130,13 @@ impl Stage {
 
     /// Subscribes, reads a little and leaves, now with a lease and now without, again and again.
     fn come_and_go(&self, seed: u64) -> JoinHandle<(&'static str, ReaderStats)> {
-        let (stage, mut wanted) = (self.clone(), self.wanted());
+        let (fixture, mut wanted) = (self.clone(), self.wanted());
         thread::spawn(move || {
             let mut dice = Dice(seed);
             let mut sum = ReaderStats::default();
-            while !stage.last_writer.load(SeqCst) {
+            while !fixture.last_writer.load(SeqCst) {
                 // The place of the one before may not be free yet.
-                let Ok(reader) = stage.ring.subscribe() else { continue };
+                let Ok(reader) = fixture.ring.subscribe() else { continue };
                 let mut it = Checked::new(reader);
                 let mut held = Vec::new();
                 for _ in 0..dice.below(20) {
@@ -160,15 +160,15 @@ impl Stage {
 
     /// Looks at the statistics all the time.
     fn watch(&self) -> JoinHandle<u64> {
-        let (stage, mut wanted) = (self.clone(), self.wanted());
+        let (fixture, mut wanted) = (self.clone(), self.wanted());
         thread::spawn(move || {
             let (mut looks, mut offered) = (0, 0);
-            while !stage.last_writer.load(SeqCst) {
-                let stats = stage.ring.stats();
+            while !fixture.last_writer.load(SeqCst) {
+                let stats = fixture.ring.stats();
                 assert!(stats.offered() >= offered, "fewer offered than before");
                 offered = stats.offered();
-                let spec = stage.ring.spec();
-                for reader in stage.ring.readers() {
+                let spec = fixture.ring.spec();
+                for reader in fixture.ring.readers() {
                     assert!(reader.leases <= spec.budget() && reader.reader < spec.readers(), "{reader:?}");
                 }
                 assert!(stats.readers + stats.leaving <= spec.readers());
@@ -221,7 +221,7 @@ fn stress(depth: usize, frame_bytes: usize) {
     const BUDGET: usize = 3;
     let spec = RingSpec::new(depth, STAYING + PASSING, BUDGET, frame_bytes).unwrap();
     let (ring, mut writer) = ring_from(spec, FIRST);
-    let stage = Stage::new(ring);
+    let fixture = Fixture::new(ring);
 
     // Frames are given back on yet another thread.
     let (pass, passed) = mpsc::sync_channel::<Lease>(BUDGET);
@@ -231,9 +231,9 @@ fn stress(depth: usize, frame_bytes: usize) {
     let mut leaked = 0;
     let lapped_and_refused = |stats: &ReaderStats| stats.refusals > 0 && stats.missed.overwritten > 0;
     let readers = vec![
-        stage.follow("brisk", Reader::latest, |stats| stats.seen > 0, |lease| drop(lease.unwrap())),
-        stage.follow("one by one", Reader::next, |stats| stats.seen > 0, |lease| drop(lease.unwrap())),
-        stage.follow(
+        fixture.spawn_reader("brisk", Reader::latest, |stats| stats.seen > 0, |lease| drop(lease.unwrap())),
+        fixture.spawn_reader("one by one", Reader::next, |stats| stats.seen > 0, |lease| drop(lease.unwrap())),
+        fixture.spawn_reader(
             "slow",
             Reader::latest,
             |stats| stats.seen > 0,
@@ -242,7 +242,7 @@ fn stress(depth: usize, frame_bytes: usize) {
                 assert_whole(&lease.unwrap());
             },
         ),
-        stage.follow("holds on", Reader::next, lapped_and_refused, move |lease| match lease {
+        fixture.spawn_reader("holds on", Reader::next, lapped_and_refused, move |lease| match lease {
             Ok(lease) => held.push(lease),
             Err(budget) => {
                 assert_eq!(held.len(), budget);
@@ -251,7 +251,7 @@ fn stress(depth: usize, frame_bytes: usize) {
                 held.clear();
             }
         }),
-        stage.follow(
+        fixture.spawn_reader(
             "leaks",
             Reader::latest,
             |stats| stats.leases == BUDGET - 1,
@@ -263,7 +263,7 @@ fn stress(depth: usize, frame_bytes: usize) {
                 }
             },
         ),
-        stage.follow(
+        fixture.spawn_reader(
             "passes on",
             Reader::next,
             |stats| stats.seen > 0,
@@ -272,30 +272,30 @@ fn stress(depth: usize, frame_bytes: usize) {
                 Err(_) => thread::yield_now(),
             },
         ),
-        stage.come_and_go(7),
-        stage.come_and_go(11),
+        fixture.come_and_go(7),
+        fixture.come_and_go(11),
     ];
     assert_eq!(readers.len(), STAYING + PASSING);
-    let watch = stage.watch();
+    let watch = fixture.watch();
 
     let mut dice = Dice(13);
-    // The seat changes hands a few times.
+    // One writer follows another a few times.
     let start = Instant::now();
     for part in 1..=5 {
-        writer = stage.write(writer, start + duration() * part / 5, &mut dice);
+        writer = fixture.write(writer, start + duration() * part / 5, &mut dice);
         if part < 5 {
             drop(writer);
-            writer = stage.ring.writer().expect("the seat is free");
+            writer = fixture.ring.writer().expect("there is no writer");
         }
     }
-    writer = stage.write_until_met(writer, &mut dice);
+    writer = fixture.write_until_met(writer, &mut dice);
     publish(&mut writer);
-    stage.last_writer.store(true, SeqCst);
+    fixture.last_writer.store(true, SeqCst);
     drop(writer);
 
     let all = readers.into_iter().map(|reader| reader.join().unwrap()).collect::<Vec<_>>();
     let (given_back, looks) = (elsewhere.join().unwrap(), watch.join().unwrap());
-    let stats = stage.ring.stats();
+    let stats = fixture.ring.stats();
     println!("depth {depth}, {frame_bytes} bytes: {} published, {} dropped", stats.published, stats.dropped.total());
     for (name, stats) in &all {
         println!("  {name}: {} whole, {:?}, {} refusals", stats.seen, stats.missed, stats.refusals);
@@ -314,11 +314,11 @@ fn stress(depth: usize, frame_bytes: usize) {
 /// Readers that hold all they may all the time, and give one lease back only to take the next: no slot is to spare.
 fn hoard(readers: usize, budget: usize) {
     let (ring, mut writer) = ring_from(RingSpec::new(1, readers, budget, 64).unwrap(), FIRST);
-    let stage = Stage::new(ring);
+    let fixture = Fixture::new(ring);
     let hoard = |seed| {
         let (mut held, mut dice) = (Vec::with_capacity(budget), Dice(seed));
         let enough = move |stats: &ReaderStats| stats.refusals > 0 && stats.seen > budget as u64;
-        stage.follow("hoards", Reader::latest, enough, move |lease| {
+        fixture.spawn_reader("hoards", Reader::latest, enough, move |lease| {
             // Any may be given back first.
             if held.len() == budget {
                 assert_whole(&held.swap_remove(dice.below(budget as u64) as usize));
@@ -328,11 +328,11 @@ fn hoard(readers: usize, budget: usize) {
     };
     let readers: Vec<_> = (17..).map(hoard).take(readers).collect();
     let mut dice = Dice(13);
-    writer = stage.write(writer, Instant::now() + duration() / 2, &mut dice);
-    writer = stage.write_until_met(writer, &mut dice);
-    stage.last_writer.store(true, SeqCst);
+    writer = fixture.write(writer, Instant::now() + duration() / 2, &mut dice);
+    writer = fixture.write_until_met(writer, &mut dice);
+    fixture.last_writer.store(true, SeqCst);
     drop(writer);
-    let stats = stage.ring.stats();
+    let stats = fixture.ring.stats();
     println!("budget {budget}: {} published, {} dropped", stats.published, stats.dropped.total());
     assert_eq!(stats.dropped.get(DropCause::Refused), 0);
     for reader in readers {

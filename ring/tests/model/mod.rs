@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use loom::thread::{self, JoinHandle};
 use vas_ring::{
-    DropCause, FrameEntry, HeapMemory, Identity, Lease, Missed, ReadError, Reader, Retired, Ring, RingSpec, Writer,
-    operations,
+    DropCause, FrameEntry, HeapMemory, Identity, Lease, Missed, ReadError, Reader, Retired, Ring, RingSpec,
+    SubscribeError, Writer, operations,
 };
 
 /// Bytes of a frame: the first and the last carry its id.
@@ -65,26 +65,26 @@ impl Model {
         Self { bound: Some(preemptions + usize::from(self.full)), ..self }
     }
 
-    /// `readers` sets the stage and starts the readers; then the writer publishes.
-    pub(crate) fn check(self, readers: impl Fn(&mut Stage) + Sync + Send + 'static) {
-        self.check_writing(readers, move |stage| stage.publish(self.publishes));
+    /// `readers` prepares the fixture and starts the readers; then the writer publishes.
+    pub(crate) fn check(self, readers: impl Fn(&mut Fixture) + Sync + Send + 'static) {
+        self.check_writing(readers, move |fixture| fixture.publish(self.publishes));
     }
 
     /// As `check`, with another writer.
     pub(crate) fn check_writing(
         self,
-        readers: impl Fn(&mut Stage) + Sync + Send + 'static,
-        writer: impl Fn(&mut Stage) + Sync + Send + 'static,
+        readers: impl Fn(&mut Fixture) + Sync + Send + 'static,
+        writer: impl Fn(&mut Fixture) + Sync + Send + 'static,
     ) {
-        self.explore(move |mut stage| {
-            readers(&mut stage);
-            writer(&mut stage);
-            stage.finish();
+        self.explore(move |mut fixture| {
+            readers(&mut fixture);
+            writer(&mut fixture);
+            fixture.finish();
         });
     }
 
-    /// Explores what is done with a stage; nothing is checked in the end.
-    pub(crate) fn explore(self, act: impl Fn(Stage) + Sync + Send + 'static) {
+    /// Explores what is done with a fixture; nothing is checked in the end.
+    pub(crate) fn explore(self, act: impl Fn(Fixture) + Sync + Send + 'static) {
         let executions = Arc::new(AtomicUsize::new(0));
         let (counted, start) = (executions.clone(), Instant::now());
         let mut builder = loom::model::Builder::new();
@@ -92,28 +92,28 @@ impl Model {
         builder.max_branches = 10_000;
         builder.check(move || {
             counted.fetch_add(1, Relaxed);
-            act(Stage::new(&self));
+            act(Fixture::new(&self));
         });
         eprintln!("{}: {} executions in {:.1?}", self.name, executions.load(Relaxed), start.elapsed());
     }
 }
 
 /// A ring with its writer on this thread, and readers on others.
-pub(crate) struct Stage {
+pub(crate) struct Fixture {
     pub(crate) ring: Ring,
     pub(crate) writer: Option<Writer>,
     /// Frames published by `publish`. No atomic of the model's: a count goes up together with the head.
     pub(crate) published: Arc<AtomicUsize>,
-    followers: Vec<JoinHandle<Follower>>,
+    reader_threads: Vec<JoinHandle<CheckedReader>>,
     others: Vec<JoinHandle<()>>,
 }
 
-impl Stage {
+impl Fixture {
     fn new(model: &Model) -> Self {
         let spec = RingSpec::new(model.depth, model.readers, model.budget, BYTES).unwrap();
         let identity = Identity { first_frame_id: FIRST, ..Identity::default() };
         let (ring, writer) = Ring::new(spec, identity, HeapMemory::for_spec(&spec)).unwrap();
-        Self { ring, writer: Some(writer), published: Arc::default(), followers: Vec::new(), others: Vec::new() }
+        Self { ring, writer: Some(writer), published: Arc::default(), reader_threads: Vec::new(), others: Vec::new() }
     }
 
     pub(crate) fn publish(&mut self, n: usize) {
@@ -131,24 +131,28 @@ impl Stage {
         self.writer.as_mut().unwrap().skip(cause);
     }
 
-    /// A reader, for `follow`.
-    pub(crate) fn follower(&mut self) -> Follower {
-        Follower::new(self.ring.subscribe().unwrap())
+    /// A reader, for `spawn_reader`.
+    pub(crate) fn subscribe_checked(&mut self) -> CheckedReader {
+        CheckedReader::new(self.ring.subscribe().unwrap())
     }
 
     /// Lets a reader do this on a thread of its own.
-    pub(crate) fn follow(&mut self, it: Follower, act: impl FnOnce(Follower) -> Follower + 'static) {
-        self.followers.push(thread::spawn(move || act(it)));
+    pub(crate) fn spawn_reader(
+        &mut self,
+        it: CheckedReader,
+        act: impl FnOnce(CheckedReader) -> CheckedReader + 'static,
+    ) {
+        self.reader_threads.push(thread::spawn(move || act(it)));
     }
 
     /// Subscribes a reader, and lets it do this on a thread of its own.
-    pub(crate) fn reader(&mut self, act: impl FnOnce(Follower) -> Follower + 'static) {
-        let it = self.follower();
-        self.follow(it, act);
+    pub(crate) fn reader(&mut self, act: impl FnOnce(CheckedReader) -> CheckedReader + 'static) {
+        let it = self.subscribe_checked();
+        self.spawn_reader(it, act);
     }
 
     /// Waits for a thread in the end.
-    pub(crate) fn spare(&mut self, thread: JoinHandle<()>) {
+    pub(crate) fn join_later(&mut self, thread: JoinHandle<()>) {
         self.others.push(thread);
     }
 
@@ -161,9 +165,9 @@ impl Stage {
     }
 
     /// Waits for everything that was started.
-    pub(crate) fn join(&mut self) -> Vec<Follower> {
+    pub(crate) fn join(&mut self) -> Vec<CheckedReader> {
         self.others.drain(..).for_each(|thread| thread.join().unwrap());
-        self.followers.drain(..).map(|thread| thread.join().unwrap()).collect()
+        self.reader_threads.drain(..).map(|thread| thread.join().unwrap()).collect()
     }
 
     /// Stops the writer, waits for all, and checks every reader's sums.
@@ -193,6 +197,14 @@ impl Ending {
     pub(crate) fn kept(&self) -> usize {
         self.retired.slots_left()
     }
+}
+
+/// Subscribes a reader. A ring that says it is full is full: of as many as it is for.
+pub(crate) fn subscribe(ring: &Ring) -> Result<Reader, SubscribeError> {
+    ring.subscribe().inspect_err(|error| match *error {
+        SubscribeError::Full { limit, readers, leaving } => assert_eq!(readers + leaving, limit, "{error}"),
+        _ => (),
+    })
 }
 
 /// Claims, fills and publishes a frame, within the promised number of atomic operations.
@@ -233,13 +245,13 @@ pub(crate) fn assert_whole(lease: &Lease) {
 }
 
 /// A reader that checks what it is given.
-pub(crate) struct Follower {
+pub(crate) struct CheckedReader {
     reader: Reader,
     /// The first id that it has not accounted for.
     pub(crate) next_id: u64,
 }
 
-impl Follower {
+impl CheckedReader {
     pub(crate) fn new(reader: Reader) -> Self {
         Self { next_id: reader.first_frame_id(), reader }
     }
@@ -289,13 +301,12 @@ impl Follower {
 
     /// After the writer is gone: reads on to the end, where the sums must come out.
     pub(crate) fn finish(mut self, next_frame_id: u64) {
-        loop {
-            match self.take(Reader::next) {
-                Ok(_) => (),
-                Err(ReadError::Closed) => break,
-                Err(error) => panic!("{error}"),
-            }
-        }
+        let closed = (0..=self.reader.spec().depth()).any(|_| match self.take(Reader::next) {
+            Ok(_) => false,
+            Err(ReadError::Closed) => true,
+            Err(error) => panic!("{error}"),
+        });
+        assert!(closed, "not told of the end after the newest frames");
         let stats = self.reader.stats();
         let span = next_frame_id.wrapping_sub(stats.first_frame_id);
         assert_eq!(stats.seen + stats.missed.total(), span, "{stats:?}");
@@ -307,10 +318,10 @@ impl Follower {
 pub(crate) fn canary() {
     let outcomes = Arc::new(Mutex::new(BTreeSet::new()));
     let seen = outcomes.clone();
-    Model::new("canary").check(move |stage| {
-        let mut it = stage.follower();
+    Model::new("canary").check(move |fixture| {
+        let mut it = fixture.subscribe_checked();
         let thread = thread::spawn(move || it.take_latest().is_some());
-        stage.publish(1);
+        fixture.publish(1);
         seen.lock().unwrap().insert(thread.join().unwrap());
     });
     let outcomes = outcomes.lock().unwrap().len();

@@ -69,7 +69,7 @@ fn first_frame_id() -> impl Strategy<Value = u64> {
 }
 
 /// A ring in use, with the oracle beside it.
-struct Stage {
+struct Fixture {
     oracle: Oracle,
     identity: Identity,
     ring: Ring,
@@ -88,7 +88,7 @@ struct Stage {
     slot_of: HashMap<u64, usize>,
 }
 
-impl Stage {
+impl Fixture {
     fn new(spec: RingSpec, first_frame_id: u64) -> Self {
         let camera_id = CameraId::new("yard").unwrap();
         let identity = Identity { camera_id, epoch: 3, generation: 5, first_frame_id };
@@ -154,13 +154,13 @@ impl Stage {
                 self.oracle.forget_lease(&held);
             }
             Step::Subscribe => match (self.ring.subscribe(), self.oracle.subscribe()) {
-                (Ok(reader), Ok(place)) => self.readers.push((place, reader)),
+                (Ok(reader), Ok(index)) => self.readers.push((index, reader)),
                 (real, ideal) => assert_eq!(real.err(), ideal.err()),
             },
             Step::Leave(which) => {
-                let Some((place, reader)) = take(&mut self.readers, which) else { return };
+                let Some((index, reader)) = take(&mut self.readers, which) else { return };
                 drop(reader);
-                self.oracle.leave(place);
+                self.oracle.leave(index);
             }
             Step::Close => {
                 if self.writer.take().is_some() {
@@ -222,8 +222,8 @@ impl Stage {
             return;
         }
         let n = which % self.readers.len();
-        let (place, reader) = &mut self.readers[n];
-        match (read(reader), foretell(&mut self.oracle, *place)) {
+        let (index, reader) = &mut self.readers[n];
+        match (read(reader), foretell(&mut self.oracle, *index)) {
             (Ok(Some(lease)), Ok(Some(held))) => {
                 assert_eq!(*reader.missed(), held.missed);
                 // Without bytes a slice may point anywhere.
@@ -240,7 +240,7 @@ impl Stage {
                     (real.map(|it| it.map(|it| it.frame_id)), ideal.map(|it| it.map(|it| it.entry.frame_id)));
                 assert_eq!(real, ideal);
                 if ideal == Err(ReadError::Closed) {
-                    assert_eq!(*reader.missed(), self.oracle.gap(*place));
+                    assert_eq!(*reader.missed(), self.oracle.gap(*index));
                 }
             }
         }
@@ -255,8 +255,8 @@ impl Stage {
         assert_eq!(self.ring.stats(), self.oracle.ring_stats());
         let stats = self.oracle.reader_stats();
         assert_eq!(self.ring.readers(), stats);
-        for (place, reader) in &self.readers {
-            let its = stats.iter().find(|it| it.reader == *place).unwrap();
+        for (index, reader) in &self.readers {
+            let its = stats.iter().find(|it| it.reader == *index).unwrap();
             assert_eq!((reader.stats(), reader.first_frame_id()), (*its, its.first_frame_id));
         }
         if let Some(writer) = &mut self.writer {
@@ -333,16 +333,16 @@ fn take<T>(from: &mut Vec<T>, which: usize) -> Option<T> {
 }
 
 fn run(spec: RingSpec, first_frame_id: u64, steps: &[Step], turn: usize) {
-    let mut stage = Stage::new(spec, first_frame_id);
-    stage.check();
+    let mut fixture = Fixture::new(spec, first_frame_id);
+    fixture.check();
     for &step in steps {
-        stage.act(step);
-        stage.check();
+        fixture.act(step);
+        fixture.check();
     }
     if turn % 2 == 0 {
-        stage.retire(turn / 2);
+        fixture.retire(turn / 2);
     }
-    stage.end(turn);
+    fixture.end(turn);
 }
 
 /// As many as proptest would run, twice; `PROPTEST_CASES` sets that.

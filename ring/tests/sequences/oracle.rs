@@ -24,7 +24,7 @@ impl Offer {
 pub(crate) struct Held {
     /// Which offer.
     pub(crate) at: usize,
-    pub(crate) place: usize,
+    pub(crate) index: usize,
     pub(crate) entry: FrameEntry,
     pub(crate) missed: Missed,
     /// Leaked: it never comes back.
@@ -32,7 +32,7 @@ pub(crate) struct Held {
 }
 
 #[derive(Debug)]
-struct Place {
+struct ReaderModel {
     /// Whether its reader is there still; if not, some lease is.
     present: bool,
     /// The first offer after it subscribed.
@@ -60,7 +60,7 @@ pub(crate) struct Oracle {
     pub(crate) has_writer: bool,
     /// A claim was leaked, and nobody has noticed yet.
     leaked_claim: bool,
-    places: Vec<Option<Place>>,
+    models: Vec<Option<ReaderModel>>,
 }
 
 impl Oracle {
@@ -73,7 +73,7 @@ impl Oracle {
             newest_ns: 0,
             has_writer: true,
             leaked_claim: false,
-            places: (0..spec.readers()).map(|_| None).collect(),
+            models: (0..spec.readers()).map(|_| None).collect(),
         }
     }
 
@@ -121,16 +121,16 @@ impl Oracle {
     }
 
     fn count(&self) -> (usize, usize) {
-        let of = |present| self.places.iter().flatten().filter(|it| it.present == present).count();
+        let of = |present| self.models.iter().flatten().filter(|it| it.present == present).count();
         (of(true), of(false))
     }
 
     pub(crate) fn subscribe(&mut self) -> Result<usize, SubscribeError> {
-        let Some(place) = self.places.iter().position(Option::is_none) else {
+        let Some(index) = self.models.iter().position(Option::is_none) else {
             let (readers, leaving) = self.count();
             return Err(SubscribeError::Full { limit: self.spec.readers(), readers, leaving });
         };
-        self.places[place] = Some(Place {
+        self.models[index] = Some(ReaderModel {
             present: true,
             first: self.offers.len(),
             next: self.offers.len(),
@@ -142,50 +142,50 @@ impl Oracle {
             refusals: 0,
             held: Vec::new(),
         });
-        Ok(place)
+        Ok(index)
     }
 
-    fn place(&self, place: usize) -> &Place {
-        self.places[place].as_ref().expect("taken")
+    fn model(&self, index: usize) -> &ReaderModel {
+        self.models[index].as_ref().expect("taken")
     }
 
-    fn place_mut(&mut self, place: usize) -> &mut Place {
-        self.places[place].as_mut().expect("taken")
+    fn model_mut(&mut self, index: usize) -> &mut ReaderModel {
+        self.models[index].as_mut().expect("taken")
     }
 
-    pub(crate) fn latest(&mut self, place: usize) -> Result<Option<Held>, ReadError> {
+    pub(crate) fn latest(&mut self, index: usize) -> Result<Option<Held>, ReadError> {
         let newest = self.offers.iter().rposition(|offer| offer.is_published());
         // Frames that nobody can call the newest any more are not on offer.
         let newest = newest.filter(|_| self.has_writer);
-        self.read(place, newest)
+        self.read(index, newest)
     }
 
-    pub(crate) fn next(&mut self, place: usize) -> Result<Option<Held>, ReadError> {
-        let from = self.place(place).next;
+    pub(crate) fn next(&mut self, index: usize) -> Result<Option<Held>, ReadError> {
+        let from = self.model(index).next;
         let oldest = (from..self.offers.len()).find(|&at| self.is_readable(at));
-        self.read(place, oldest)
+        self.read(index, oldest)
     }
 
-    fn read(&mut self, place: usize, wanted: Option<usize>) -> Result<Option<Held>, ReadError> {
+    fn read(&mut self, index: usize, wanted: Option<usize>) -> Result<Option<Held>, ReadError> {
         let end = self.offers.len();
-        let Some(at) = wanted.filter(|&at| at >= self.place(place).next) else {
+        let Some(at) = wanted.filter(|&at| at >= self.model(index).next) else {
             if self.has_writer {
                 return Ok(None);
             }
-            self.miss(place, end);
+            self.miss(index, end);
             return Err(ReadError::Closed);
         };
         let budget = self.spec.budget();
-        let it = self.place_mut(place);
+        let it = self.model_mut(index);
         if it.held.len() == budget {
             it.refused = end;
             it.refusals += 1;
             return Err(ReadError::Budget { budget });
         }
-        self.miss(place, at);
+        self.miss(index, at);
         let Offer::Published(entry) = self.offers[at] else { unreachable!("only published frames are wanted") };
-        let it = self.place_mut(place);
-        let held = Held { at, place, entry, missed: mem::take(&mut it.gap), forgotten: false };
+        let it = self.model_mut(index);
+        let held = Held { at, index, entry, missed: mem::take(&mut it.gap), forgotten: false };
         it.next = at + 1;
         it.seen += 1;
         it.seen_ns = entry.monotonic_ns;
@@ -194,8 +194,8 @@ impl Oracle {
     }
 
     /// Counts the offers up to `end` as missed, one by one.
-    fn miss(&mut self, place: usize, end: usize) {
-        let it = self.place(place);
+    fn miss(&mut self, index: usize, end: usize) {
+        let it = self.model(index);
         let mut missed = Missed::default();
         for at in it.next..end {
             let counter = if let Offer::Dropped(cause) = self.offers[at] {
@@ -209,43 +209,43 @@ impl Oracle {
             };
             *counter += 1;
         }
-        let it = self.place_mut(place);
+        let it = self.model_mut(index);
         it.next = end;
         it.missed += missed;
         it.gap += missed;
     }
 
     /// What the reader has missed since the last frame that it got.
-    pub(crate) fn gap(&self, place: usize) -> Missed {
-        self.place(place).gap
+    pub(crate) fn gap(&self, index: usize) -> Missed {
+        self.model(index).gap
     }
 
     pub(crate) fn drop_lease(&mut self, held: &Held) {
-        let it = self.place_mut(held.place);
+        let it = self.model_mut(held.index);
         it.held.retain(|other| other.at != held.at);
-        self.settle(held.place);
+        self.settle(held.index);
     }
 
     pub(crate) fn forget_lease(&mut self, held: &Held) {
-        let it = self.place_mut(held.place);
+        let it = self.model_mut(held.index);
         it.held.iter_mut().filter(|other| other.at == held.at).for_each(|other| other.forgotten = true);
     }
 
-    pub(crate) fn leave(&mut self, place: usize) {
-        self.place_mut(place).present = false;
-        self.settle(place);
+    pub(crate) fn leave(&mut self, index: usize) {
+        self.model_mut(index).present = false;
+        self.settle(index);
     }
 
-    fn settle(&mut self, place: usize) {
-        let it = self.place(place);
+    fn settle(&mut self, index: usize) {
+        let it = self.model(index);
         if !it.present && it.held.is_empty() {
-            self.places[place] = None;
+            self.models[index] = None;
         }
     }
 
     /// Ids of the frames that are leased, leaked leases included.
     pub(crate) fn leased(&self) -> Vec<u64> {
-        self.places.iter().flatten().flat_map(|it| &it.held).map(|held| held.entry.frame_id).collect()
+        self.models.iter().flatten().flat_map(|it| &it.held).map(|held| held.entry.frame_id).collect()
     }
 
     pub(crate) fn ring_stats(&self) -> RingStats {
@@ -262,7 +262,7 @@ impl Oracle {
     }
 
     pub(crate) fn reader_stats(&self) -> Vec<ReaderStats> {
-        let stats = |(reader, it): (usize, &Option<Place>)| {
+        let stats = |(reader, it): (usize, &Option<ReaderModel>)| {
             let it = it.as_ref()?;
             let age = |held: &Held| {
                 (self.published_after(held) as u64, self.newest_ns.saturating_sub(held.entry.monotonic_ns))
@@ -281,7 +281,7 @@ impl Oracle {
                 oldest_lease_ns,
             })
         };
-        self.places.iter().enumerate().filter_map(stats).collect()
+        self.models.iter().enumerate().filter_map(stats).collect()
     }
 
     /// Frames published after the one held.
@@ -296,6 +296,6 @@ impl Oracle {
 
     /// Whether a lease was leaked, and with it whatever it was borrowed from.
     pub(crate) fn has_leaked(&self) -> bool {
-        self.places.iter().flatten().any(|it| it.held.iter().any(|held| held.forgotten))
+        self.models.iter().flatten().any(|it| it.held.iter().any(|held| held.forgotten))
     }
 }
