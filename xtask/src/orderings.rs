@@ -1,8 +1,9 @@
 //! `cargo xtask orderings`: whether the models would notice if the ring were wrong.
 //!
 //! Each memory ordering in `ring/src` is weakened, one at a time, and a number of mistakes are made on purpose; then
-//! the loom models run until one fails. A change that no model notices is an ordering without need, or a model that
-//! is missing.
+//! the loom models run until one fails, or the ordinary tests for mistakes that show without a second thread. A change that
+//! nothing notices is an ordering without need, or a test that is missing. One that is undecided counts as such: a model
+//! that runs into its limit has to be bounded, so that it fails where it cannot go on.
 
 use std::io::{Write as _, stdout};
 use std::num::NonZero;
@@ -15,15 +16,16 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::process::root;
 use crate::progress::{spin, spinner};
-use lab::{Ending, Lab};
+use lab::{Ending, Lab, Suite};
 use mutants::Mutant;
 use report::{Outcome, Trial};
 
 mod lab;
+mod mistakes;
 mod mutants;
 mod report;
 
-/// Weaken each memory ordering of the ring, and see which loom model notices.
+/// Weaken each memory ordering of the ring, make mistakes in it, and see which model or test notices.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Only the changes with this in their line of `--list`, such as `word.rs`, `claim` or `AcqRel`; may be given again
@@ -56,7 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let (start, limit) = (Instant::now(), Duration::from_secs(args.limit));
     let jobs = args.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get).min(mutants.len());
     let labs = (0..jobs).map(|job| Lab::new(&format!("copy-{job}"))).collect::<Result<Vec<_>>>()?;
-    let order = unchanged(&labs[0], limit)?;
+    let order = Order::new(&labs[0], &mutants, limit)?;
     let trials = try_all(&mutants, &labs, &order, limit)?;
 
     let seconds = start.elapsed().as_secs_f64();
@@ -77,19 +79,41 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The models on the sources as they are, which all have to pass. Returns them from quick to slow: the order in which a
-/// mutant meets them.
-fn unchanged(lab: &Lab, limit: Duration) -> Result<Vec<String>> {
-    let spinner = spinner("Running the models on the ring as it is");
+/// The order in which a mutant meets the models or tests: from quick to slow.
+struct Order {
+    models: Vec<String>,
+    tests: Vec<String>,
+}
+
+impl Order {
+    fn new(lab: &Lab, mutants: &[Mutant], limit: Duration) -> Result<Self> {
+        let of = |suite| {
+            let needed = mutants.iter().any(|mutant| mutant.suite == suite);
+            if needed { unchanged(lab, suite, limit) } else { Ok(Vec::new()) }
+        };
+        Ok(Self { models: of(Suite::Models)?, tests: of(Suite::Tests)? })
+    }
+
+    fn of(&self, suite: Suite) -> &[String] {
+        match suite {
+            Suite::Models => &self.models,
+            Suite::Tests => &self.tests,
+        }
+    }
+}
+
+/// Runs a suite on the sources as they are, which has to pass. Returns its tests from quick to slow.
+fn unchanged(lab: &Lab, suite: Suite, limit: Duration) -> Result<Vec<String>> {
+    let spinner = spinner("Running models and tests on the ring as it is");
     spin(&spinner);
-    let models = lab.build(None)?;
+    let tests = lab.build(None, suite)?;
     let mut times = Vec::new();
-    for name in &models.names {
-        match models.run(name, limit)? {
-            (Ending::Passed, time) => times.push((time, name.clone())),
+    for name in tests.names() {
+        match tests.run(name, limit)? {
+            (Ending::Passed, time) => times.push((time, name.to_owned())),
             (Ending::Failed(why) | Ending::Undecided(why), _) => {
                 spinner.finish_and_clear();
-                bail!("orderings: the model {name} fails on the ring as it is: {why}");
+                bail!("orderings: {name} fails on the ring as it is: {why}");
             }
         }
     }
@@ -99,7 +123,7 @@ fn unchanged(lab: &Lab, limit: Duration) -> Result<Vec<String>> {
 }
 
 /// Tries each mutant, in as many labs at once as there are.
-fn try_all(mutants: &[Mutant], labs: &[Lab], order: &[String], limit: Duration) -> Result<Vec<Trial>> {
+fn try_all(mutants: &[Mutant], labs: &[Lab], order: &Order, limit: Duration) -> Result<Vec<Trial>> {
     let style = ProgressStyle::with_template("{spinner} {pos}/{len} changes tried, {elapsed}: {wide_msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     let progress = ProgressBar::new(mutants.len() as u64).with_style(style);
@@ -129,11 +153,11 @@ fn try_all(mutants: &[Mutant], labs: &[Lab], order: &[String], limit: Duration) 
     Ok(trials.into_iter().map(|(_, trial)| trial).collect())
 }
 
-fn try_one(mutant: &Mutant, lab: &Lab, order: &[String], limit: Duration) -> Result<Trial> {
-    let models = lab.build(Some(mutant))?;
+fn try_one(mutant: &Mutant, lab: &Lab, order: &Order, limit: Duration) -> Result<Trial> {
+    let models = lab.build(Some(mutant), mutant.suite)?;
     let start = Instant::now();
     let mut outcome = Outcome::Survived;
-    for name in order {
+    for name in order.of(mutant.suite) {
         let (ending, time) = models.run(name, limit).context("cannot run a model")?;
         match ending {
             Ending::Passed => (),

@@ -29,10 +29,19 @@ pub(super) enum Ending {
     Undecided(String),
 }
 
-/// The models of one build.
+/// What a mutant is put to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Suite {
+    /// The loom models.
+    Models,
+    /// The ordinary tests, for what takes no second thread, or more slots than a model has.
+    Tests,
+}
+
+/// The tests of one build, of which each is run by itself.
 pub(super) struct Models {
-    program: PathBuf,
-    pub(super) names: Vec<String>,
+    /// The program and name of each.
+    tests: Vec<(PathBuf, String)>,
 }
 
 impl Lab {
@@ -45,10 +54,10 @@ impl Lab {
             fs::remove_dir_all(&ring).with_context(|| format!("cannot clear {}", ring.display()))?;
         }
         let original = root().join("ring");
-        for dir in ["src", "tests/model"] {
+        for dir in ["src", "tests/model", "tests/common", "tests/sequences"] {
             copy_dir(&original.join(dir), &ring.join(dir))?;
         }
-        for file in ["Cargo.toml", "tests/loom.rs"] {
+        for file in ["Cargo.toml", "tests/loom.rs", "tests/pitfalls.rs", "tests/allocations.rs"] {
             copy_file(&original.join(file), &ring.join(file))?;
         }
         copy_file(&root().join("Cargo.lock"), &workspace.join("Cargo.lock"))?;
@@ -58,27 +67,32 @@ impl Lab {
     }
 
     /// Builds the models, with the change if there is one, and puts the file back as it was.
-    pub(super) fn build(&self, mutant: Option<&Mutant>) -> Result<Models> {
-        let Some(mutant) = mutant else { return self.build_as_is() };
+    pub(super) fn build(&self, mutant: Option<&Mutant>, suite: Suite) -> Result<Models> {
+        let Some(mutant) = mutant else { return self.build_as_is(suite) };
         let path = self.ring.join("src").join(&mutant.file);
         let source = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         fs::write(&path, mutant.apply(&source)?)?;
-        let built = self.build_as_is().with_context(|| mutant.label());
+        let built = self.build_as_is(suite).with_context(|| mutant.label());
         fs::write(&path, source)?;
         built
     }
 
-    fn build_as_is(&self) -> Result<Models> {
+    fn build_as_is(&self, suite: Suite) -> Result<Models> {
         let mut command = cargo();
         command
             .current_dir(&self.workspace)
-            .args(["test", "--package", "vas-ring", "--profile", "loom", "--test", "loom", "--no-run"])
-            .args(["--message-format", "json"])
+            .args(["test", "--package", "vas-ring", "--profile", "loom", "--no-run", "--message-format", "json"])
+            .env_remove("CARGO_ENCODED_RUSTFLAGS");
+        match suite {
             // Only the ring is built anew: what it depends on is there from `cargo xtask loom`.
-            .arg("--target-dir")
-            .arg(target_dir("loom"))
-            .env_remove("CARGO_ENCODED_RUSTFLAGS")
-            .env("RUSTFLAGS", "--cfg loom");
+            Suite::Models => {
+                command.args(["--test", "loom", "--target-dir"]).arg(target_dir("loom")).env("RUSTFLAGS", "--cfg loom")
+            }
+            Suite::Tests => command
+                .args(["--lib", "--test", "pitfalls", "--test", "allocations", "--test", "sequences", "--target-dir"])
+                .arg(target_dir("orderings").join("tests"))
+                .env_remove("RUSTFLAGS"),
+        };
         let output = command.stdin(Stdio::null()).output().with_context(|| cannot_start(&command))?;
         ensure!(
             output.status.success(),
@@ -87,32 +101,40 @@ impl Lab {
             rendered(&output.stdout),
             String::from_utf8_lossy(&output.stderr)
         );
-        let program = program(&output.stdout)?;
-        // The next build overwrites it.
-        let own = self.workspace.join("models");
-        copy_file(&program, &own)?;
-        let list = Command::new(&own).args(["--list", "--format", "terse"]).output()?;
-        let list = String::from_utf8(list.stdout)?;
-        let names: Vec<_> = list.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect();
-        ensure!(!names.is_empty(), "the copy has no models");
-        Ok(Models { program: own, names })
+        let mut tests = Vec::new();
+        for (number, program) in programs(&output.stdout)?.iter().enumerate() {
+            // The next build overwrites it.
+            let own = self.workspace.join(format!("program-{number}"));
+            copy_file(program, &own)?;
+            let list = Command::new(&own).args(["--list", "--format", "terse"]).output()?;
+            let list = String::from_utf8(list.stdout)?;
+            let names = list.lines().filter_map(|line| line.strip_suffix(": test"));
+            tests.extend(names.map(|name| (own.clone(), name.to_owned())));
+        }
+        ensure!(!tests.is_empty(), "the copy has no tests");
+        Ok(Models { tests })
     }
 }
 
 impl Models {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.tests.iter().map(|(_, name)| name.as_str())
+    }
+
     /// Runs one of them.
     pub(super) fn run(&self, name: &str, limit: Duration) -> Result<(Ending, Duration)> {
-        let log = self.program.with_extension("log");
+        let (program, _) = self.tests.iter().find(|(_, one)| one == name).context("there is no such test")?;
+        let log = program.with_extension("log");
         let out = File::create(&log)?;
         let start = Instant::now();
-        let mut child = Command::new(&self.program)
+        let mut child = Command::new(program)
             .args(["--exact", name, "--nocapture", "--test-threads", "1"])
             .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
             .stderr(out.try_clone()?)
             .stdout(out)
             .spawn()
-            .with_context(|| format!("cannot start {}", self.program.display()))?;
+            .with_context(|| format!("cannot start {}", program.display()))?;
         let status = loop {
             if let Some(status) = child.try_wait()? {
                 break status;
@@ -157,8 +179,8 @@ fn alone(manifest: &str, member: &str) -> Result<String> {
     Ok(lines.flat_map(|line| [line, "\n"]).collect())
 }
 
-/// The test program, out of cargo's messages.
-fn program(messages: &[u8]) -> Result<PathBuf> {
+/// The test programs, out of cargo's messages.
+fn programs(messages: &[u8]) -> Result<Vec<PathBuf>> {
     let mut programs = BTreeMap::new();
     for line in messages.split(|&byte| byte == b'\n') {
         let Ok(message) = serde_json::from_slice::<Value>(line) else { continue };
@@ -166,12 +188,12 @@ fn program(messages: &[u8]) -> Result<PathBuf> {
             programs.insert(PathBuf::from(path), fresh);
         }
     }
-    match programs.pop_first() {
-        // A verdict about a former mutant's program would be worth nothing.
-        Some((path, true)) => bail!("{} was not built anew", path.display()),
-        Some((path, false)) if programs.is_empty() => Ok(path),
-        _ => bail!("cargo did not name one test program"),
+    ensure!(!programs.is_empty(), "cargo did not name a test program");
+    // A verdict about a former mutant's program would be worth nothing.
+    if let Some((path, _)) = programs.iter().find(|&(_, &fresh)| fresh) {
+        bail!("{} was not built anew", path.display());
     }
+    Ok(programs.into_keys().collect())
 }
 
 /// What the compiler has to say, out of cargo's messages.
@@ -227,8 +249,8 @@ mod tests {
     fn a_program_that_was_not_built_is_an_error() {
         let message =
             |fresh| format!("{{\"executable\":null,\"fresh\":false}}\n{{\"executable\":\"/x\",\"fresh\":{fresh}}}\n");
-        assert_eq!(program(message(false).as_bytes()).unwrap(), Path::new("/x"));
-        assert!(program(message(true).as_bytes()).is_err());
-        assert!(program(b"").is_err());
+        assert_eq!(programs(message(false).as_bytes()).unwrap(), [Path::new("/x")]);
+        assert!(programs(message(true).as_bytes()).is_err());
+        assert!(programs(b"").is_err());
     }
 }

@@ -6,6 +6,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::lab::Suite;
+use super::mistakes::{MISTAKES, Mistake};
+
 /// One change of one source file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mutant {
@@ -15,6 +18,8 @@ pub(super) struct Mutant {
     pub(super) function: String,
     /// What the change is, for people.
     pub(super) change: String,
+    /// What should notice.
+    pub(super) suite: Suite,
     range: Range<usize>,
     with: String,
 }
@@ -34,136 +39,6 @@ impl Mutant {
         Ok([before, &self.with, after].concat())
     }
 }
-
-/// A mistake that somebody could make in earnest. Its text has to be in the file exactly once.
-struct Mistake {
-    file: &'static str,
-    what: &'static str,
-    from: &'static str,
-    to: &'static str,
-}
-
-const MISTAKES: &[Mistake] = &[
-    Mistake {
-        file: "spec.rs",
-        what: "one slot less",
-        from: "self.depth + self.readers * self.budget + 1\n",
-        to: "self.depth + self.readers * self.budget\n",
-    },
-    Mistake {
-        file: "reader.rs",
-        what: "the id is not checked again after the lease",
-        from: "if position == target {",
-        to: "if position == position {",
-    },
-    Mistake {
-        file: "word.rs",
-        what: "a lease is taken of a slot that is being written",
-        from: "Err(now) if now & SHUT != 0 => return false,",
-        to: "",
-    },
-    Mistake {
-        file: "word.rs",
-        what: "a slot that was leased stays open",
-        from: "Claimed { before: self.0.fetch_add(SHUT, Ordering::AcqRel) }",
-        to: "match self.0.compare_exchange(0, SHUT, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(before) | Err(before) => Claimed { before },
-        }",
-    },
-    Mistake {
-        file: "word.rs",
-        what: "a leased slot counts as the writer's at once",
-        from: "self.before & LEASES == 0",
-        to: "self.before & SHUT == 0",
-    },
-    Mistake {
-        file: "word.rs",
-        what: "a shut slot counts as the writer's at once",
-        from: "Claimed { before: self.0.load(Ordering::Acquire) }",
-        to: "Claimed { before: self.0.load(Ordering::Acquire) & !LEASES }",
-    },
-    Mistake {
-        file: "word.rs",
-        what: "the leases of all readers are given back",
-        from: "self.0.fetch_sub(lease_bit(reader), Ordering::Release) & orphan_bit(reader) != 0",
-        to: "self.0.fetch_and(!LEASES, Ordering::Release) & orphan_bit(reader) != 0",
-    },
-    Mistake {
-        file: "word.rs",
-        what: "the lease is not given back",
-        from: "self.0.fetch_sub(lease_bit(reader), Ordering::Release) & orphan_bit(reader) != 0",
-        to: "self.0.fetch_sub(0, Ordering::Release) & orphan_bit(reader) != 0",
-    },
-    Mistake {
-        file: "word.rs",
-        what: "the lease is not taken back",
-        from: "self.0.fetch_sub(lease_bit(reader), Ordering::Release);",
-        to: "self.0.fetch_sub(0, Ordering::Release);",
-    },
-    Mistake {
-        file: "word.rs",
-        what: "the leases of all readers are taken back",
-        from: "self.0.fetch_sub(lease_bit(reader), Ordering::Release);",
-        to: "self.0.fetch_and(!LEASES, Ordering::Release);",
-    },
-    Mistake {
-        file: "reader.rs",
-        what: "a reader may hold one lease too many",
-        from: "if state.leased.len() == budget {
-                state.refuse",
-        to: "if state.leased.len() > budget {
-                state.refuse",
-    },
-    Mistake {
-        file: "word.rs",
-        what: "a lease is never seen to be back",
-        from: "self.0.load(Ordering::Acquire) & lease_bit(reader) != 0",
-        to: "self.0.load(Ordering::Acquire) & lease_bit(reader) != 1 << 63",
-    },
-    Mistake {
-        file: "reader.rs",
-        what: "the end is told once, whatever is dropped after it",
-        from: "head != self.head || head.is_closed() { self.read_new(wanted, head) } else { Found::Nothing };",
-        to: "head != self.head { self.read_new(wanted, head) } \
-             else if head.is_closed() { Found::Closed } else { Found::Nothing };",
-    },
-    Mistake {
-        file: "writer_state.rs",
-        what: "what leaves the newest is not retired",
-        from: "NextSlot::retired(list.oldest(self.head, self.readable))",
-        to: "NextSlot::NONE",
-    },
-    Mistake {
-        file: "writer_state.rs",
-        what: "the newest is retired, and the oldest kept",
-        from: "NextSlot::retired(list.oldest(self.head, self.readable))",
-        to: "NextSlot::retired(self.head.slot())",
-    },
-    Mistake {
-        file: "writer_state.rs",
-        what: "a slot found leased is forgotten",
-        from: "self.waiting.extend(leased);",
-        to: "",
-    },
-    Mistake {
-        file: "writer_state.rs",
-        what: "the slot of an abandoned claim is lost",
-        from: "self.waiting.push_front(slot);",
-        to: "let _ = slot;",
-    },
-    Mistake {
-        file: "subscriptions.rs",
-        what: "the index of a reader that left with leases out is given to another",
-        from: "(before | before >> LEAVING_SHIFT).trailing_ones()",
-        to: "(before | WRITER).trailing_ones()",
-    },
-    Mistake {
-        file: "shared.rs",
-        what: "the drops are not looked at again",
-        from: "if again == drops {",
-        to: "if again == again {",
-    },
-];
 
 /// Every memory ordering in the sources that can be weakened, and every mistake.
 pub(super) fn all(src: &Path) -> Result<Vec<Mutant>> {
@@ -191,7 +66,7 @@ fn read(src: &Path, name: &str) -> Result<String> {
 
 impl Mistake {
     fn find(&self, source: &str) -> Result<Mutant> {
-        let Self { file, what, from, to } = *self;
+        let Self { file, suite, what, from, to } = *self;
         let found: Vec<_> = source.match_indices(from).map(|(at, _)| at).collect();
         let [at] = found[..] else {
             bail!(
@@ -205,6 +80,7 @@ impl Mistake {
             line: line(source, at),
             function: function(source, at),
             change: what.into(),
+            suite,
             range: at..at + from.len(),
             with: to.into(),
         })
@@ -228,6 +104,7 @@ fn weakened(file: &str, source: &str) -> Result<Vec<Mutant>> {
             line: line(code, start),
             function: function(code, start),
             change,
+            suite: Suite::Models,
             range,
             with: with.into(),
         };
@@ -326,7 +203,7 @@ mod tests { fn three() { x.load(Ordering::Acquire) } }
 
     #[test]
     fn a_mistake_that_no_longer_fits_is_an_error() {
-        let mistake = Mistake { file: "x.rs", what: "w", from: "fn one", to: "" };
+        let mistake = Mistake { file: "x.rs", suite: Suite::Models, what: "w", from: "fn one", to: "" };
         assert_eq!(mistake.find(SOURCE).unwrap().line, 2);
         for from in ["fn four", "fn "] {
             let error = Mistake { from, ..mistake }.find(SOURCE).unwrap_err().to_string();
