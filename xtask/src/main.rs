@@ -26,6 +26,8 @@ mod sanitize;
 mod semver;
 mod setup;
 mod soak;
+#[cfg(test)]
+mod sources;
 mod test;
 mod tools;
 mod views;
