@@ -10,6 +10,7 @@ use crate::compare;
 use crate::demo;
 use crate::dependencies;
 use crate::loom::under_loom;
+use crate::matrix;
 use crate::no_std::no_std;
 use crate::packages::Group;
 use crate::process::{cargo, run};
@@ -55,7 +56,10 @@ pub(crate) fn ci() -> Result<()> {
 
 fn format() -> Result<()> {
     run(cargo().args(["fmt", "--all", "--check"]))?;
-    run(cargo().args(["fmt", "--check", "--manifest-path", "ring/tests/no_std/Cargo.toml"]))
+    for own in std::iter::once("ring/tests/no_std".into()).chain(matrix::sources()) {
+        run(cargo().args(["fmt", "--check", "--manifest-path"]).arg(format!("{own}/Cargo.toml")))?;
+    }
+    Ok(())
 }
 
 fn clippy() -> Result<()> {

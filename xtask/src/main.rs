@@ -3,7 +3,6 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 mod accept;
@@ -14,6 +13,7 @@ mod deny;
 mod dependencies;
 mod libtest;
 mod loom;
+mod matrix;
 mod mutants;
 mod no_std;
 mod orderings;
@@ -54,6 +54,7 @@ enum Task {
     Views(views::Args),
     Mutants(mutants::Args),
     Sanitize(sanitize::Args),
+    Matrix(matrix::Args),
     /// Prove that vas-ring needs no std.
     NoStd,
     /// Check how many crates each of ours brings into a host's tree.
@@ -67,18 +68,7 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse().task) {
-        Ok(()) => ExitCode::SUCCESS,
-        // Not `main() -> Result`: that prints a backtrace where RUST_BACKTRACE is set.
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(task: Task) -> Result<()> {
-    match task {
+    let outcome = match Cli::parse().task {
         Task::Setup(args) => setup::run(&args),
         Task::Demo(args) => demo::run(&args),
         Task::Accept(args) => accept::run(&args),
@@ -90,11 +80,16 @@ fn run(task: Task) -> Result<()> {
         Task::Views(args) => views::views(&args),
         Task::Mutants(args) => mutants::run(&args),
         Task::Sanitize(args) => sanitize::run(&args),
+        Task::Matrix(args) => matrix::matrix(&args),
         Task::NoStd => no_std::no_std(),
         Task::Dependencies => dependencies::dependencies(),
         Task::Deny(args) => deny::deny(&args),
         Task::Semver(args) => semver::semver(&args),
         Task::Package => package::package(),
         Task::Ci => ci::ci(),
-    }
+    };
+    // Not `main() -> Result`: that prints a backtrace where RUST_BACKTRACE is set.
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
 }

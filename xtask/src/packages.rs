@@ -15,6 +15,8 @@ pub(crate) enum Group {
     Cameras,
     /// To build MediaSoup, for the full `cargo xtask accept`.
     Mediasoup,
+    /// To make bare systems, for `cargo xtask matrix`.
+    Matrix,
 }
 
 /// One Debian package.
@@ -121,6 +123,12 @@ pub(crate) const PACKAGES: &[Package] = &[
         needed_for: "building MediaSoup",
         probe: Probe::Program("python3"),
     },
+    Package {
+        debian: "debootstrap",
+        group: Group::Matrix,
+        needed_for: "making bare systems",
+        probe: Probe::Program("debootstrap"),
+    },
 ];
 
 #[cfg(test)]
@@ -135,7 +143,8 @@ mod tests {
     /// What a minimal Debian with a compiler and rustup has, and each of our tasks may run: its essential packages,
     /// binutils as the compiler's linker, git where the sources came from. `kill` and `ps`, of procps, are not among
     /// them.
-    const THERE: [&str; 9] = ["dpkg-query", "env", "false", "git", "id", "nm", "rustup", "setpriv", "strip"];
+    const THERE: [&str; 10] =
+        ["dpkg-query", "env", "false", "git", "id", "nm", "rustup", "setpriv", "strip", "unshare"];
     /// Run where it is there, to ask for what takes root.
     const IF_PRESENT: [&str; 1] = ["sudo"];
     /// What brings a program along whose package is named after something else.
