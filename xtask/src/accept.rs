@@ -161,7 +161,7 @@ const PARTS: &[Part] = &[
     (&[6], memory::criterion),
 ];
 
-/// Where the host and its cameras are.
+/// Where the cameras and the films are.
 fn testkit() -> PathBuf {
     root().join("reader-testkit")
 }

@@ -18,7 +18,7 @@ pub(crate) struct Program {
 
 impl Program {
     /// The stand-in for VAS.
-    pub(crate) const HOST: Self = Self { package: "vas-reader-testkit", target: ["--example", "host"] };
+    pub(crate) const HOST: Self = Self { package: "vas-host", target: ["--bin", "host"] };
 
     /// A quiet cargo subcommand on the program.
     pub(crate) fn cargo(self, subcommand: &str) -> Command {

@@ -12,7 +12,7 @@ use crate::process::{run, target_dir};
 use crate::program::Program;
 use crate::setup;
 
-const PROGRAM: Program = Program { package: "vas-reader-testkit", target: ["--example", "soak"] };
+const PROGRAM: Program = Program { package: "vas-host", target: ["--bin", "soak"] };
 
 /// Play four cameras for long, with restarts, changes of size and hostile readers, and check every promise.
 #[derive(clap::Args, Default)]

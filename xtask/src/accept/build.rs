@@ -42,7 +42,7 @@ fn host(what: &str, directory: &str, export: bool) -> Result<PathBuf> {
         fs::create_dir_all(notes())?;
     }
     program::build(&format!("{what} (minutes at first)"), &mut build)?;
-    Ok(target.join("release/examples/host"))
+    Ok(target.join("release/host"))
 }
 
 /// Where the compiler's command for the host without export is noted.

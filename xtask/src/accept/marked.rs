@@ -12,7 +12,6 @@ use anyhow::{Context, Result, ensure};
 use super::Bench;
 use super::build::notes;
 use super::children::command;
-use super::testkit;
 use super::verdict::Criterion;
 use crate::process::root;
 
@@ -20,7 +19,7 @@ const MARK: &str = "// frame export";
 const MOST_LINES: usize = 4;
 const MOST: Duration = Duration::from_secs(300);
 /// Where the host's sources are, from the root, and where those without the marked lines are put.
-const SOURCES: &str = "reader-testkit/examples";
+const SOURCES: &str = "host/src";
 const STRIPPED: &str = "target/accept/stripped";
 
 pub(super) fn criterion(bench: &mut Bench) -> Result<Vec<Criterion>> {
@@ -32,9 +31,9 @@ pub(super) fn criterion(bench: &mut Bench) -> Result<Vec<Criterion>> {
     }
     let mut diff = String::new();
     let mut removed = 0;
-    for path in sources(&testkit().join("examples/host"))? {
+    for path in sources(&root().join(SOURCES))? {
         let text = fs::read_to_string(&path)?;
-        let name = path.strip_prefix(testkit().join("examples"))?;
+        let name = path.strip_prefix(root().join(SOURCES))?;
         let before = removed;
         // Emptied and not taken out, so that the lines after them keep the numbers that panics and traces show.
         let keep = |(n, line): (usize, &str)| {
@@ -105,10 +104,17 @@ fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Compiles the host from the sources without the marked lines, with the command that made the absent build.
+/// Compiles the host from the sources without the marked lines, with the commands that made the absent build: first its
+/// library, then the program with that.
 fn compiled(absent: &Path, folder: &Path) -> Result<PathBuf> {
-    let words = |name: &str| {
-        let path = notes().join(name);
+    let library = compile("vas_host", None, absent, folder)?;
+    compile("host", Some(&library), absent, folder)
+}
+
+/// Compiles one of the two into a folder of its own. Returns the library or the program.
+fn compile(name: &str, library: Option<&Path>, absent: &Path, folder: &Path) -> Result<PathBuf> {
+    let words = |what: &str| {
+        let path = notes().join(format!("{name}.{what}"));
         let bytes = fs::read(&path).with_context(|| {
             format!(
                 "the compiler's command is not noted in {}: remove {} and try again",
@@ -119,39 +125,45 @@ fn compiled(absent: &Path, folder: &Path) -> Result<PathBuf> {
         let words = bytes.split(|&byte| byte == 0).filter(|word| !word.is_empty());
         anyhow::Ok(words.map(|word| OsString::from_vec(word.to_vec())).collect::<Vec<_>>())
     };
-    let arguments = words("host.arguments")?;
+    let out = folder.join(name);
+    fs::create_dir_all(&out)?;
+    let arguments = words("arguments")?;
     let (rustc, arguments) = arguments.split_first().context("the compiler's command is empty")?;
     let mut command = Command::new(rustc);
     let previous = iter::once(None).chain(arguments.iter().map(Some));
+    let (mut sources, mut linked) = (0, 0);
     for (argument, previous) in arguments.iter().zip(previous) {
         let text = argument.to_string_lossy();
         if previous.is_some_and(|previous| previous == "--out-dir") {
-            command.arg(folder);
-        } else if text.ends_with("examples/host/main.rs") {
-            command.arg(root().join(STRIPPED).join("host/main.rs"));
+            command.arg(&out);
+        } else if let Ok(source) = Path::new(argument).strip_prefix(SOURCES) {
+            sources += 1;
+            command.arg(root().join(STRIPPED).join(source));
+        } else if let Some(library) = library.filter(|_| text.starts_with("vas_host=")) {
+            linked += 1;
+            command.arg(format!("vas_host={}", library.display()));
         } else {
             command.arg(argument);
         }
     }
+    ensure!((sources, linked) == (1, usize::from(library.is_some())), "the command that made {name} is not as it was");
     // Panics name their source files.
     command.arg(format!("--remap-path-prefix={}={SOURCES}", root().join(STRIPPED).display()));
     command.current_dir(root()).env_clear();
-    for variable in words("host.env")? {
+    for variable in words("env")? {
         let text = variable.to_string_lossy();
         if let Some((name, value)) = text.split_once('=').filter(|(name, _)| *name != "CARGO_MAKEFLAGS") {
             command.env(name, value);
         }
     }
     let output = command.output().context("cannot start rustc")?;
-    fs::write(folder.join("rustc.log"), &output.stderr)?;
-    ensure!(
-        output.status.success(),
-        "without the marked lines the host does not compile; see {}",
-        folder.join("rustc.log").display()
-    );
-    let made = fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut made = made.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("host-")));
-    made.find(|path| path.extension().is_none()).context("rustc made no program")
+    let log = folder.join(format!("rustc-{name}.log"));
+    fs::write(&log, &output.stderr)?;
+    ensure!(output.status.success(), "without the marked lines {name} does not compile; see {}", log.display());
+    let mut made = fs::read_dir(&out)?.filter_map(|entry| Some(entry.ok()?.path()));
+    let wanted = library.map_or(Some("rlib"), |_| None);
+    let made = made.find(|path| path.extension().and_then(|ending| ending.to_str()) == wanted);
+    made.with_context(|| format!("rustc made no {name}"))
 }
 
 /// Which crates of export a program has code of.

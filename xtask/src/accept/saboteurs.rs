@@ -122,11 +122,11 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::accept::testkit;
+    use crate::process::root;
 
     #[test]
     fn the_host_knows_each_of_them() {
-        let host = fs::read_to_string(testkit().join("examples/host/branch/sabotage.rs")).unwrap();
+        let host = fs::read_to_string(root().join("host/src/branch/sabotage.rs")).unwrap();
         let (_, variants) = host.split_once("enum Sabotage {\n").expect("it has them");
         let variants = variants.lines().take_while(|line| *line != "}").map(str::trim);
         let variants: Vec<_> = variants.filter(|line| !line.starts_with("///")).collect();
