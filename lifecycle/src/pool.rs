@@ -118,7 +118,7 @@ impl Pool {
         grant.map(self.huge_pages, |left| {
             // What has been touched is missing from what there is by now.
             promise.shrink_to(left as u64);
-            self.look(&limits, Step::Touch, left as u64)
+            self.look(&limits, Step::Touch, left as u64, 0)
         })
     }
 
@@ -126,7 +126,7 @@ impl Pool {
     fn promise(&self, limits: &Limits, bytes: u64) -> Result<Promise<'_>, NoMemory> {
         loop {
             let mut promised = self.promised.lock();
-            match self.look(limits, Step::Map, bytes.saturating_add(*promised)) {
+            match self.look(limits, Step::Map, bytes, *promised) {
                 Ok(()) => {
                     *promised += bytes;
                     return Ok(Promise { pool: self, bytes });
@@ -141,13 +141,14 @@ impl Pool {
         }
     }
 
-    fn look(&self, limits: &Limits, step: Step, bytes: u64) -> Result<(), NoMemory> {
-        match limits.least(step) {
-            Some(least) if least.bytes < bytes.saturating_add(self.reserve) => {
-                Err(NoMemory::Short { available: least.bytes, limit: least.limit })
-            }
-            _ => Ok(()),
+    /// Whether there are `bytes`, beside the reserve and what is promised to others.
+    fn look(&self, limits: &Limits, step: Step, bytes: u64, promised: u64) -> Result<(), NoMemory> {
+        let Some(least) = limits.least(step) else { return Ok(()) };
+        let available = least.bytes.saturating_sub(promised);
+        if available < bytes.saturating_add(self.reserve) {
+            return Err(NoMemory::Short { available, limit: least.limit });
         }
+        Ok(())
     }
 }
 
