@@ -291,15 +291,20 @@ impl Camera {
 
     /// All frames so far: published, dropped.
     pub(crate) fn counts(&self) -> (u64, Dropped) {
-        let (mut published, mut dropped) = (self.published, self.dropped);
-        for ring in self.rings() {
-            let stats = ring.stats();
-            published += stats.published;
-            dropped += stats.dropped;
-        }
-        for end in self.run.iter().flat_map(|running| std::iter::once(&running.end).chain(&running.waiting)) {
-            dropped += end.pending();
-        }
+        let Some(running) = &self.run else { return (self.published, self.dropped) };
+        let waiting = running.waiting.iter().map(ControlEnd::pending);
+        // Each frame once, also while those that are pending go to a ring.
+        let (published, mut dropped) = running.end.steady(|pending| {
+            let (mut published, mut dropped) = (self.published, self.dropped);
+            for ring in self.rings() {
+                let stats = ring.stats();
+                published += stats.published;
+                dropped += stats.dropped;
+            }
+            dropped += pending;
+            (published, dropped)
+        });
+        waiting.for_each(|pending| dropped += pending);
         (published, dropped)
     }
 

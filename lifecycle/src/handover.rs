@@ -25,7 +25,7 @@ use std::fmt;
 
 use vas_ring::{DropCause, Dropped};
 
-use crate::sync::{Arc, AtomicU8, AtomicUsize, Counter, Ordering, UnsafeCell, fence, yield_now};
+use crate::sync::{Arc, AtomicU8, AtomicU64, AtomicUsize, Ordering, UnsafeCell, fence, yield_now};
 
 const EMPTY: u8 = 0;
 const FULL: u8 = 1;
@@ -44,7 +44,7 @@ struct Shared<T> {
     /// Odd while the writer takes pending frames to a ring's books; even when each frame is in one place.
     settling: AtomicUsize,
     /// Frames that were offered while the writer waits, by cause: counted in no ring yet.
-    pending: [Counter; DropCause::ALL.len()],
+    pending: [AtomicU64; DropCause::ALL.len()],
 }
 
 // SAFETY: the cell is reached by `offer`, `take` and `revoke` alone, which the table above keeps apart; each passes a `T`
@@ -59,7 +59,7 @@ pub fn handover<T: Send>() -> (WriterEnd<T>, ControlEnd<T>) {
         state: AtomicU8::new(EMPTY),
         offer: UnsafeCell::new(None),
         settling: AtomicUsize::new(0),
-        pending: Default::default(),
+        pending: std::array::from_fn(|_| AtomicU64::new(0)),
     });
     (WriterEnd { shared: shared.clone() }, ControlEnd { shared })
 }
@@ -102,8 +102,11 @@ impl<T: Send> WriterEnd<T> {
 
     /// Counts a frame that goes to no ring for now.
     pub fn pend(&mut self, cause: DropCause) {
-        let counter = &self.shared.pending[cause as usize];
-        counter.set(counter.get().wrapping_add(1));
+        let count = &self.shared.pending[cause as usize];
+        // Ordering: Relaxed, the writer's own last store.
+        let pending = count.load(Ordering::Relaxed).wrapping_add(1);
+        // Ordering: Relaxed, a statistic; what is settled of it is ordered in `settle`.
+        count.store(pending, Ordering::Relaxed);
     }
 
     /// Takes the frames out that were counted by `pend`, for `count` to count them in a ring.
@@ -119,7 +122,10 @@ impl<T: Send> WriterEnd<T> {
         settling.store(before.wrapping_add(1), Ordering::Relaxed);
         // Ordering: Release pairs with the Acquire fence in `steady`: who saw something of what follows sees the odd number.
         fence(Ordering::Release);
-        self.shared.pending.iter().for_each(|counter| counter.set(0));
+        for (cause, _) in dropped.iter().filter(|&(_, n)| n != 0) {
+            // Ordering: Relaxed, between the fence above and the store below.
+            self.shared.pending[cause as usize].store(0, Ordering::Relaxed);
+        }
         count(dropped);
         // Ordering: Release pairs with the Acquire load in `steady`: who sees it sees all that was counted.
         settling.store(before.wrapping_add(2), Ordering::Release);
@@ -209,7 +215,8 @@ impl<T: Send> ControlEnd<T> {
 fn pending<T>(shared: &Shared<T>) -> Dropped {
     let mut dropped = Dropped::default();
     for &cause in DropCause::ALL {
-        dropped.add(cause, shared.pending[cause as usize].get());
+        // Ordering: Relaxed, a statistic; `steady` tells when it is being settled, and `finish` comes after all of it.
+        dropped.add(cause, shared.pending[cause as usize].load(Ordering::Relaxed));
     }
     dropped
 }

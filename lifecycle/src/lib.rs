@@ -44,8 +44,8 @@
 //! * **The decode thread never allocates, frees, locks, waits or calls the system here**, not even when it stops or
 //!   when its frames outgrow their slots.
 //! * **Memory has a bound.** Rings that are written, rings that readers still hold, and mappings kept for reuse never
-//!   exceed [`Settings::memory_budget`] together, which is checked before anything is mapped. Beside them are some two
-//!   hundred bytes per camera id. Memory is touched in full on the control side, never beyond what the system, its
+//!   exceed [`Settings::memory_budget`] together, which is checked before anything is mapped. Beside them are some
+//!   250 bytes per camera id. Memory is touched in full on the control side, never beyond what the system, its
 //!   cgroups and the process's limits have beside [`Settings::memory_reserve`].
 //! * **A stopped camera waits for nobody.** Leases outlive stop, restart, resize and export itself; memory goes back
 //!   when the last one does.

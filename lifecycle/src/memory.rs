@@ -144,6 +144,11 @@ impl Mapping {
                 Err(error) => return Err(io::Error::from(error).into()),
             }
         }
+        if huge_pages == HugePages::Auto {
+            // Huge pages that are there stay. Where there was none to be had the kernel would go on looking for one, and have
+            // the decode thread's next write wait while it moves the pages there.
+            let _ = mapping.advise(0..len, Advice::LinuxNoHugepage);
+        }
         Ok(mapping)
     }
 

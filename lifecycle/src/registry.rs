@@ -47,7 +47,8 @@ pub(crate) struct Registry {
 
 #[derive(Debug, Default)]
 struct State {
-    cameras: BTreeMap<CameraId, Camera>,
+    /// Apart from the tree, a third of whose places are empty.
+    cameras: BTreeMap<CameraId, Box<Camera>>,
     /// Those of them that run. Only these are looked at: a camera that stopped costs nothing but its entry.
     running: Vec<CameraId>,
     /// Without a writer, and maybe with readers and leases. A handle is kept to each until nobody else has one, so that
@@ -326,5 +327,32 @@ fn retired_stats(ring: &Ring) -> RetiredStats {
         bytes: budget_bytes(ring.spec()),
         readers: counts.readers,
         leases: readers.iter().map(|reader| reader.leases).sum(),
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// A turn looks at the cameras that run, however many there ever were, and without any the thread sleeps.
+    #[test]
+    fn stopped_cameras_cost_nothing() {
+        const STOPPED: usize = 50_000;
+        let registry = Registry::new(Settings { memory_budget: 1 << 20, memory_reserve: 0, ..Settings::default() });
+        let start = |n: usize| registry.start(CameraId::from_name(&format!("camera {n}")));
+        for round in 0..2 {
+            for n in 0..STOPPED {
+                drop(start(n));
+            }
+            assert_eq!(registry.tick(Instant::now()), Next::Idle, "{round}");
+            assert_eq!(registry.look(|state| (state.cameras.len(), state.running.len())), (STOPPED, 0));
+        }
+        let running = start(7);
+        assert!(matches!(registry.tick(Instant::now()), Next::After(_)));
+        assert_eq!(registry.look(|state| state.running.len()), 1);
+        drop(running);
+        assert_eq!(registry.tick(Instant::now()), Next::Idle);
+        registry.orphan();
+        assert_eq!(registry.tick(Instant::now()), Next::End);
     }
 }

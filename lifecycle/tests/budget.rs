@@ -87,24 +87,31 @@ fn memory_is_kept_for_a_moment() {
 #[test]
 fn without_memory() {
     const CHILD: &str = "LIFECYCLE_TEST_WITHOUT_MEMORY";
-    if env::var_os(CHILD).is_none() {
-        let run = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "without_memory", "--nocapture", "--test-threads=1"])
-            .env(CHILD, "1")
-            .output()
-            .unwrap();
-        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-        assert!(String::from_utf8_lossy(&run.stdout).contains("to the end"));
+    let Ok(role) = env::var(CHILD) else {
+        for role in ["RLIMIT_AS", "RLIMIT_DATA"] {
+            let run = Command::new(env::current_exe().unwrap())
+                .args(["--exact", "without_memory", "--nocapture", "--test-threads=1"])
+                .env(CHILD, role)
+                .output()
+                .unwrap();
+            assert!(run.status.success(), "{role}: {}", String::from_utf8_lossy(&run.stderr));
+            assert!(String::from_utf8_lossy(&run.stdout).contains("to the end"));
+        }
         return;
-    }
+    };
+    let (resource, has, expected) = match &*role {
+        "RLIMIT_AS" => (libc::RLIMIT_AS, "VmSize:", MemoryLimit::AddressSpace),
+        _ => (libc::RLIMIT_DATA, "VmData:", MemoryLimit::Data),
+    };
     let settings = Settings { memory_budget: 1 << 40, huge_pages: HugePages::Off, ..Settings::default() };
     let export = FrameExport::new(settings);
     let mut running = start(&export, "running", P720);
     let _reader = export.subscribe(&id("running")).unwrap();
     let in_use = export.stats().bytes_in_use;
-    let size = std::fs::read_to_string("/proc/self/statm").unwrap();
-    let size = size.split(' ').next().unwrap().parse::<u64>().unwrap() * 4096;
-    limit(size + (4 << 20));
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let has = status.lines().find_map(|line| line.strip_prefix(has)).unwrap();
+    let has = has.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10;
+    limit(resource, has + (4 << 20));
 
     let mut late = export.camera("late").expecting(stream(P1080));
     let suspended = |name| match state(&export, name) {
@@ -114,9 +121,9 @@ fn without_memory() {
     eventually("suspended", || suspended("late").is_some());
     let reason = suspended("late").unwrap();
     let SuspendReason::Memory { needed, available, reserve, limit: of } = reason else { panic!("{reason}") };
-    assert_eq!((reserve, of), (settings.memory_reserve, MemoryLimit::AddressSpace));
+    assert_eq!((reserve, of), (settings.memory_reserve, expected));
     assert!(needed >= 7 * P1080 && available < needed + reserve && available <= 4 << 20, "{reason}");
-    assert!(reason.to_string().contains("RLIMIT_AS) leaves"), "{reason}");
+    assert!(reason.to_string().contains(&format!("({role}) leaves")), "{reason}");
     assert_eq!(export.stats().bytes_in_use, in_use);
 
     eventually("suspended", || offer(&mut running, P1080).unwrap_err() == DropCause::Suspended);
@@ -124,21 +131,21 @@ fn without_memory() {
     offer(&mut running, P720).unwrap();
     assert_eq!(export.stats().bytes_in_use, in_use);
 
-    limit(u64::MAX);
+    limit(resource, u64::MAX);
     common::offer_until_published(&mut running, P1080);
     common::offer_until_published(&mut late, P1080);
     println!("to the end");
 }
 
-/// Limits the address space, as far as it may be raised again.
-fn limit(bytes: u64) {
+/// Limits what this process may have, as far as it may be raised again.
+fn limit(resource: libc::__rlimit_resource_t, bytes: u64) {
     let hard = {
         let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         // SAFETY: the structure is there, and is written to.
-        assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) }, 0);
+        assert_eq!(unsafe { libc::getrlimit(resource, &raw mut limit) }, 0);
         limit.rlim_max
     };
     let limit = libc::rlimit { rlim_cur: bytes.min(hard), rlim_max: hard };
     // SAFETY: the structure is there, and is read from.
-    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+    assert_eq!(unsafe { libc::setrlimit(resource, &raw const limit) }, 0);
 }

@@ -7,6 +7,7 @@
 mod common;
 
 use std::collections::VecDeque;
+use std::fs;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,14 +18,56 @@ use common::{
     P720, P1080, Random, check, control_threads, eventually, id, offer, offer_until_published, resident, room_for,
     start, stream, threads,
 };
-use vas_lifecycle::{CameraState, DropCause, FrameExport, Lease, ReadError, Settings};
+use vas_lifecycle::{CameraState, DropCause, FrameExport, Lease, ReadError, Settings, SubscribeError};
 
 #[test]
 fn memory_ends_where_it_began() {
     let seed = std::env::var("SEED").ok().map_or(0x9e37_79b9_7f4a_7c15, |seed| seed.parse().unwrap());
     println!("SEED={seed}");
+    stopped_cameras();
     starts_and_stops(&mut Random(seed));
     resizes();
+}
+
+/// 50,000 cameras that were started once: each leaves its counts behind, and the control thread goes back to sleep.
+fn stopped_cameras() {
+    const STOPPED: usize = 50_000;
+    let export = FrameExport::new(Settings::default());
+    let cpu = || {
+        let control = fs::read_dir("/proc/self/task").unwrap().map(|entry| entry.unwrap().path());
+        let is_control = |path: &std::path::PathBuf| {
+            fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "frame-export")
+        };
+        let times = fs::read_to_string(control.filter(is_control).last().unwrap().join("schedstat")).unwrap();
+        Duration::from_nanos(times.split(' ').next().unwrap().parse().unwrap())
+    };
+    // In turn, so that what is waited for is not counted as memory of those that stopped.
+    let stop = |n: usize| {
+        drop(export.camera(&format!("a camera of which there are many {n}")));
+        if n % 64 == 0 {
+            let _ = export.cameras();
+        }
+    };
+    stop(STOPPED);
+    let before = resident();
+    (0..STOPPED).for_each(stop);
+    eventually("all have stopped", || export.cameras().is_empty());
+    let each = (resident() - before) / STOPPED;
+    // It may have been woken once more than it had to be.
+    thread::sleep(Duration::from_millis(100));
+    let slept = cpu();
+    thread::sleep(Duration::from_millis(500));
+    let asleep = cpu() - slept;
+    let runs = start(&export, "runs", 1000);
+    thread::sleep(Duration::from_millis(300));
+    let worked = cpu();
+    thread::sleep(Duration::from_secs(1));
+    let running = cpu() - worked;
+    println!("{STOPPED} stopped: {each} bytes each; in 0.5 s asleep {asleep:?}, in 1 s with one that runs {running:?}");
+    assert!(each < 288, "{each} bytes for each camera that stopped");
+    assert_eq!(asleep, Duration::ZERO, "while no camera runs the control thread sleeps");
+    drop((runs, export));
+    eventually("the control thread ends", || control_threads() == 0);
 }
 
 /// 10,000 starts and stops of eight cameras of three sizes from two threads at once.
@@ -62,7 +105,12 @@ fn starts_and_stops(random: &mut Random) {
                     writer = writer.expecting(stream(size));
                 }
                 cycles += 1;
-                let mut reader = export.subscribe(&id(&name)).unwrap();
+                let mut reader = match export.subscribe(&id(&name)) {
+                    Ok(reader) => reader,
+                    // The other one's ring, of which leases are out that readers left behind.
+                    Err(SubscribeError::Full { .. }) => continue,
+                    Err(error) => panic!("{error}"),
+                };
                 let mut offer = || {
                     offered.fetch_add(1, Ordering::Relaxed);
                     offer(&mut writer, size)

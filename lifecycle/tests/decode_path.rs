@@ -26,6 +26,9 @@ thread_local! {
 /// Calls of the allocator on decode threads: also those that it can serve without the system.
 static HEAP_CALLS: AtomicUsize = AtomicUsize::new(0);
 
+/// Held by each test: what is counted is counted for all threads.
+static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
 struct Counting;
 
 // SAFETY: each method passes its arguments on to the system's allocator, under the caller's own promises.
@@ -82,6 +85,7 @@ fn publish(writer: &mut CameraWriter, bytes: usize) -> Result<u64, DropCause> {
 
 #[test]
 fn no_system_call_and_no_heap_on_the_decode_path() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     const SMALL: usize = common::P720;
     const LARGE: usize = common::P1080;
     let export = FrameExport::new(Settings::default());
@@ -125,4 +129,63 @@ fn no_system_call_and_no_heap_on_the_decode_path() {
     assert!(!run_confined(0, |_| thread::sleep(Duration::from_nanos(1))), "a system call kills");
     assert!(run_confined(0, |_| drop(hint::black_box(Box::new(1)))));
     assert!(HEAP_CALLS.load(Ordering::Relaxed) > 0, "the heap is counted");
+}
+
+/// What this thread has been made to wait for by its own memory: page faults, minor and major.
+fn page_faults() -> i64 {
+    // SAFETY: all zeros are a structure of numbers.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the structure is there, and is written to.
+    assert_eq!(unsafe { libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) }, 0);
+    usage.ru_minflt + usage.ru_majflt
+}
+
+/// Rings of other cameras are mapped and unmapped, 83 MiB each, while a camera decodes: its thread has no page fault and
+/// calls the allocator never. How long its frames take meanwhile is told.
+#[test]
+fn rings_come_and_go_elsewhere() {
+    const FRAMES: usize = 40_000;
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let export = FrameExport::new(Settings { memory_budget: 1 << 30, ..Settings::default() });
+    let mut writer = start(&export, "a", common::P720);
+    let _reader = export.subscribe(&id("a")).unwrap();
+    let mut times = Vec::new();
+    for elsewhere in [false, true] {
+        let over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let churn = elsewhere.then(|| {
+            let (export, over) = (export.clone(), over.clone());
+            thread::spawn(move || {
+                let mut rings = 0;
+                // Of another size each time, so that each is mapped anew and the last one is unmapped.
+                while !over.load(Ordering::Relaxed) || rings < 3 {
+                    drop(start(&export, &format!("other {}", rings % 4), 4 * common::P1080 + 4096 * rings));
+                    rings += 1;
+                }
+                rings
+            })
+        });
+        // The first ones touch what the loop itself uses.
+        let mut took = vec![Duration::ZERO; FRAMES];
+        let mut before = (0, 0);
+        for n in 0..FRAMES + 10 {
+            if n == 10 {
+                COUNTED.set(true);
+                before = (page_faults(), HEAP_CALLS.load(Ordering::Relaxed));
+            }
+            let began = std::time::Instant::now();
+            publish(&mut writer, common::P720).unwrap();
+            if let Some(n) = n.checked_sub(10) {
+                took[n] = began.elapsed();
+            }
+        }
+        let after = (page_faults(), HEAP_CALLS.load(Ordering::Relaxed));
+        COUNTED.set(false);
+        over.store(true, Ordering::Relaxed);
+        let rings = churn.map_or(0, |churn| churn.join().unwrap());
+        assert_eq!(after, before, "page faults and calls of the allocator, while {rings} rings came and went");
+        took.sort_unstable();
+        let at = |percent: usize| took[(FRAMES - 1) * percent / 100];
+        println!("{rings} rings came and went: {:?} p50, {:?} p99, {:?} at most", at(50), at(99), at(100));
+        times.push(took);
+    }
 }
