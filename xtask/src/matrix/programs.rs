@@ -40,6 +40,11 @@ pub(super) const PROGRAMS: &[Program] = &[
         features: |ffmpeg| (ffmpeg >= (5, 1)).then_some(""),
     },
     Program {
+        folder: "ez-ffmpeg-0.19",
+        bindings: "ez-ffmpeg",
+        features: |ffmpeg| ((7, 0)..(9, 0)).contains(&ffmpeg).then_some(""),
+    },
+    Program {
         folder: "rsmpeg-0.14",
         bindings: "rsmpeg",
         features: |ffmpeg| match ffmpeg {
@@ -61,7 +66,7 @@ pub(super) const PROGRAMS: &[Program] = &[
     },
 ];
 
-/// What they need beside what the workspace does: rsmpeg links all of FFmpeg's libraries.
+/// What they need beside what the workspace does: rsmpeg and ez-ffmpeg link all of FFmpeg's libraries.
 pub(super) const PACKAGES: [&str; 3] = ["libavdevice-dev", "libavfilter-dev", "libswresample-dev"];
 
 /// Where a system has the `pkg-config` that the programs are built with.

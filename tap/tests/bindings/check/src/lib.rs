@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use vas_ring::{HeapMemory, Identity, Reader, Ring, RingSpec, Writer};
+pub use vas_ring::Writer;
+use vas_ring::{HeapMemory, Identity, Reader, Ring, RingSpec};
 use vas_tap::Offer;
 
 /// A clip of `yuv420p` pictures.
@@ -109,7 +110,7 @@ impl Check {
     }
 
     /// The clip is at its end.
-    pub fn end(self) {
+    pub fn end(&self) {
         assert_eq!(self.compared, self.clip.frames, "{}: frames", self.clip.name);
         println!("{}: {} frames are those of the decoder", self.clip.name, self.compared);
     }
