@@ -38,6 +38,9 @@ pub struct Fields {
     pub flag_fields: Option<[c_int; 3]>,
 }
 
+/// `avutil_version()` from which `flags` say what had fields of their own before: 58.7.0, of FFmpeg 6.1.
+pub(crate) const ALL_FLAGS_SINCE: c_uint = 58 << 16 | 7 << 8;
+
 /// What the tap reads of an `AVPixFmtDescriptor`.
 #[derive(Clone, Copy, Debug)]
 #[expect(missing_docs, reason = "they are called as in FFmpeg")]

@@ -39,9 +39,6 @@ pub(crate) fn entry(fields: &Fields, plan: &Plan, orientation: Orientation, time
     }
 }
 
-/// `avutil_version()` from which `flags` say what had fields of their own before: 58.7.0, of FFmpeg 6.1.
-pub(crate) const ALL_FLAGS_SINCE: u32 = 58 << 16 | 7 << 8;
-
 /// The flags, from where this version of FFmpeg keeps them.
 fn flags(fields: &Fields, has_all_flags: bool) -> FrameFlags {
     const CORRUPT: c_int = 1;

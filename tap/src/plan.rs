@@ -4,9 +4,8 @@ use core::ffi::c_int;
 
 use vas_ring::{DropCause, PixelFormat, Plane};
 
-use crate::binding::{Binding, Fields};
+use crate::binding::{ALL_FLAGS_SINCE, Binding, Fields};
 use crate::format::Format;
-use crate::picture::ALL_FLAGS_SINCE;
 
 /// Everything that a frame's layout follows from, except where its planes are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
