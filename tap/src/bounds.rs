@@ -20,13 +20,13 @@ impl Range {
         self.start <= other.start && other.end <= self.end
     }
 
-    /// Whether `other` has a byte in common with this buffer, or starts right behind it, as a plane does that is cut
-    /// off with nothing left of it.
-    fn touches(self, other: Self) -> bool {
-        other.start <= self.end && other.end > self.start
+    fn overlaps(self, other: Self) -> bool {
+        other.start < self.end && other.end > self.start
     }
 
-    fn has(self, address: usize) -> bool {
+    /// Whether a plane that is said to be at `address` is this buffer's: also right behind its last byte, where a plane is
+    /// of which the buffer has nothing left, and at the start of a buffer of no bytes.
+    fn claims(self, address: usize) -> bool {
         (self.start..=self.end).contains(&address)
     }
 }
@@ -36,8 +36,8 @@ impl Range {
 ///
 /// FFmpeg promises that each plane is in one of the frame's buffers, but not everybody keeps to it: frames without
 /// buffers are the host's own, and some decoders' and mappings' buffers refer to a picture rather than hold it. Hence
-/// the rule: either every plane lies wholly in one buffer, or none of them has anything to do with any buffer. In
-/// between is no frame that could be read safely.
+/// the rule: either every plane lies wholly in one buffer, or none of them starts in a buffer or has a byte of one. A
+/// frame in between could not be read safely.
 ///
 /// # Safety
 ///
@@ -53,9 +53,6 @@ pub(crate) unsafe fn planes<B: Binding>(fields: &Fields, plan: &Plan) -> Option<
         }
         range.start = data.addr().checked_add_signed(source.low)?;
         range.end = data.addr().checked_add_signed(source.high)?;
-        if range.start >= range.end {
-            return None;
-        }
     }
 
     let (mut related, mut held) = (false, [false; 4]);
@@ -67,7 +64,7 @@ pub(crate) unsafe fn planes<B: Binding>(fields: &Fields, plan: &Plan) -> Option<
         let (start, size) = unsafe { B::buffer(buffer) };
         let buffer = Range { start: start.addr(), end: start.addr().saturating_add(size) };
         for ((range, held), data) in ranges.iter().zip(&mut held).zip(data).take(used) {
-            related |= buffer.touches(*range) || buffer.has(data.addr());
+            related |= buffer.overlaps(*range) || buffer.claims(data.addr());
             *held |= buffer.holds(*range);
         }
     };

@@ -367,7 +367,7 @@ impl Fuzz {
                 return None;
             }
             for &(start, end) in &buffers {
-                related |= low <= end && high > start || (start..=end).contains(&data);
+                related |= low < end && high > start || (start..=end).contains(&data);
             }
             held &= buffers.iter().any(|&(start, end)| start <= low && high <= end);
             planes.push(Rows { top: first, stride, row_bytes, rows });
