@@ -57,11 +57,30 @@ impl Tool {
                 },
                 Tests {
                     package: "vas-tap",
-                    targets: &["--lib", "--test=formats", "--test=hostile", "--test=offer", "--test=streams"],
+                    targets: &[
+                        "--lib",
+                        "--test=buffers",
+                        "--test=formats",
+                        "--test=hostile",
+                        "--test=offer",
+                        "--test=random",
+                        "--test=samples",
+                        "--test=streams",
+                    ],
                 },
             ],
             Self::Valgrind => &[
-                Tests { package: "vas-tap", targets: &["--lib", "--test=hostile", "--test=offer", "--test=streams"] },
+                Tests {
+                    package: "vas-tap",
+                    targets: &[
+                        "--lib",
+                        "--test=buffers",
+                        "--test=hostile",
+                        "--test=offer",
+                        "--test=samples",
+                        "--test=streams",
+                    ],
+                },
                 Tests {
                     package: "vas-lifecycle",
                     targets: &["--lib", "--test=budget", "--test=cameras", "--test=settings", "--test=sizes"],
