@@ -10,9 +10,9 @@
 //! not. An access that does not know of what it must come after is a data race.
 
 /// Slots of the largest ring.
-pub(crate) const SLOTS: usize = 8;
+pub(crate) const SLOTS: usize = 7;
 /// Entries of its list.
-pub(crate) const ENTRIES: usize = 4;
+pub(crate) const ENTRIES: usize = 8;
 /// Its readers.
 pub(crate) const READERS: usize = 3;
 

@@ -55,13 +55,15 @@ pub(crate) fn steps(rules: &Rules, state: &State, index: usize, out: &mut Steps)
             }
         }
         Reading::Look { target } => {
-            for (slot, mut next) in state.loads(me, rules.entry(target), rules.order(Op::ListLoad)) {
-                next.readers[index].doing = Reading::Lease { target, slot: slot as u8 };
+            for (entry, mut next) in state.loads(me, rules.entry(target), rules.order(Op::ListLoad)) {
+                let entry = Head(entry);
+                let ahead = entry.position() != target;
+                next.readers[index].doing = Reading::Lease { target, slot: entry.slot(), ahead };
                 out.push(Kind::Load, "reader: looks into the list", next);
             }
         }
-        Reading::Lease { target, slot } => lease(rules, state, index, (target, slot), out)?,
-        Reading::Check { target, slot } => check(rules, state, index, (target, slot), out)?,
+        Reading::Lease { target, slot, ahead } => lease(rules, state, index, (target, slot, ahead), out)?,
+        Reading::Check { target, slot, ahead } => check(rules, state, index, (target, slot, ahead), out)?,
         Reading::BackOut { slot } => {
             let bit = lease_bit(index);
             for (before, mut next) in
@@ -81,7 +83,11 @@ pub(crate) fn steps(rules: &Rules, state: &State, index: usize, out: &mut Steps)
 }
 
 fn go_for(head: Head, target: u8) -> Reading {
-    if target == head.position() { Reading::Lease { target, slot: head.slot() } } else { Reading::Look { target } }
+    if target == head.position() {
+        Reading::Lease { target, slot: head.slot(), ahead: false }
+    } else {
+        Reading::Look { target }
+    }
 }
 
 /// A read that came to nothing. All that is left of it is that the reader has seen more, which can only take away from what
@@ -115,20 +121,26 @@ fn look(rules: &Rules, state: State, index: usize, head: Head, out: &mut Steps) 
     Ok(())
 }
 
-fn lease(rules: &Rules, state: &State, index: usize, (target, slot): (u8, u8), out: &mut Steps) -> Result<(), Broken> {
+fn lease(
+    rules: &Rules,
+    state: &State,
+    index: usize,
+    (target, slot, ahead): (u8, u8, bool),
+    out: &mut Steps,
+) -> Result<(), Broken> {
     let (me, location) = (Thread::Reader(index), usize::from(slot));
     let open = |value| (value & SHUT == 0).then_some(value | lease_bit(index));
     for (before, mut next) in state.updates(me, location, rules.order(Op::Lease), open) {
         if before & (lease_bit(index) | orphan_bit(index)) != 0 {
             return Err("a reader meets its own LEASE bit, or its predecessor's ORPHAN");
         }
-        next.readers[index].doing = Reading::Check { target, slot };
+        next.readers[index].doing = Reading::Check { target, slot, ahead };
         out.push(Kind::Change, "reader: leases", next);
     }
     if rules.keep_all || rules.size.progress {
         for (value, next) in state.loads(me, location, rules.order(Op::LeaseFail)) {
             if value & SHUT != 0 {
-                finds_newer(rules, &next, index, target)?;
+                finds_newer(rules, &next, index, (target, ahead))?;
                 nothing(rules, next, index, out);
             }
         }
@@ -136,7 +148,13 @@ fn lease(rules: &Rules, state: &State, index: usize, (target, slot): (u8, u8), o
     Ok(())
 }
 
-fn check(rules: &Rules, state: &State, index: usize, (target, slot): (u8, u8), out: &mut Steps) -> Result<(), Broken> {
+fn check(
+    rules: &Rules,
+    state: &State,
+    index: usize,
+    (target, slot, ahead): (u8, u8, bool),
+    out: &mut Steps,
+) -> Result<(), Broken> {
     let me = Thread::Reader(index);
     let mut next = state.clone();
     if !next.read_cell(me, usize::from(slot), index) {
@@ -149,7 +167,7 @@ fn check(rules: &Rules, state: &State, index: usize, (target, slot): (u8, u8), o
             return Ok(());
         }
         reader.doing = Reading::BackOut { slot };
-        finds_newer(rules, &next, index, target)?;
+        finds_newer(rules, &next, index, (target, ahead))?;
         out.push(Kind::Load, "reader: it is another frame", next);
         return Ok(());
     }
@@ -171,10 +189,11 @@ fn check(rules: &Rules, state: &State, index: usize, (target, slot): (u8, u8), o
     Ok(())
 }
 
-/// It was too late for `target`: the head that it loads next no longer has that among the newest.
-fn finds_newer(rules: &Rules, state: &State, index: usize, target: u8) -> Result<(), Broken> {
+/// It was too late for `target`: the head that it loads next no longer has that among the newest. (Not where the list was
+/// ahead of the head: nothing orders what a Relaxed load finds early.)
+fn finds_newer(rules: &Rules, state: &State, index: usize, (target, ahead): (u8, bool)) -> Result<(), Broken> {
     let oldest = state.memory.at(HEAD)[usize::from(state.readers[index].view.seen[HEAD])].value;
-    if rules.size.progress && Head(oldest).position() < target + rules.size.depth {
+    if rules.size.progress && !ahead && Head(oldest).position() < target + rules.size.depth {
         return Err("a reader that came too late may do so again, though the writer does nothing");
     }
     Ok(())

@@ -2,7 +2,7 @@
 //!
 //! The ring looks at them in one order; here any order will do.
 
-use crate::state::{Broken, LEASES, Mistake, Rules, SHUT, State, Thread, Writing};
+use crate::state::{Broken, Head, LEASES, Mistake, Rules, SHUT, State, Thread, Writing};
 use crate::step::{Kind, Steps};
 use crate::table::Op;
 
@@ -45,11 +45,11 @@ pub(crate) fn steps(rules: &Rules, state: &State, out: &mut Steps) -> Result<(),
 pub(crate) fn empty(rules: &Rules, state: &State, out: &mut Steps) -> Result<(), Broken> {
     let (head, left) = (state.writer.head, state.writer.readable - 1);
     let slots = match left {
-        0 => vec![(head.slot().into(), state.clone())],
+        0 => vec![(head.0, state.clone())],
         _ => state.loads(ME, rules.entry(head.position() - left), rules.order(Op::ListLoad)),
     };
     for (slot, state) in slots {
-        for mut next in shut(rules, &state, slot as u8)? {
+        for mut next in shut(rules, &state, Head(slot).slot())? {
             next.writer.readable = left;
             next.writer.newest.truncate(left);
             next.writer.doing = if left > 0 { Writing::Empty } else { Writing::Retired };

@@ -11,6 +11,7 @@ pub(crate) const QUICK: &[Size] = &[
     Size::new(2, 1, 2, 6),
     Size::new(3, 1, 2, 6),
     Size::new(1, 1, 3, 6),
+    Size::new(4, 1, 1, 7),
     Size::new(1, 1, 1, 7),
     Size::new(1, 2, 1, 4).dropped_by_readers(),
     Size::new(2, 1, 2, 5).dropping(2),
@@ -43,7 +44,7 @@ pub(crate) const FULL: &[Size] = &[
     Size::new(1, 1, 2, 3).leaving(2, 2).retired(),
     Size::new(1, 1, 3, 8),
     Size::new(2, 1, 2, 8),
-    Size::new(4, 1, 1, 8),
+    Size::new(4, 1, 1, 10),
 ];
 
 #[cfg(test)]

@@ -27,7 +27,8 @@ pub(crate) const fn leaving_bit(index: usize) -> u8 {
     1 << (index + 3)
 }
 
-/// As in `head.rs`: what one value of the head tells.
+/// As in `head.rs`: what one value of the head tells. An entry of the list is of this form too; of that, the protocol has
+/// the slot alone.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Head(pub(crate) u16);
 
@@ -176,9 +177,14 @@ impl Rules {
         let Size { depth, readers, budget, .. } = self.size;
         usize::from(depth + readers * budget + 1) - usize::from(self.made(Mistake::OneSlotLess))
     }
-    pub(crate) fn entry(&self, position: u8) -> usize {
+    /// Entries of the list.
+    pub(crate) fn entries(&self) -> usize {
         let spare = u8::from(!self.made(Mistake::ListOfDepth));
-        LIST + usize::from(position & ((self.size.depth + spare).next_power_of_two() - 1))
+        (self.size.depth + spare).next_power_of_two().into()
+    }
+    /// Where the slot of `position` is listed.
+    pub(crate) fn entry(&self, position: u8) -> usize {
+        LIST + (usize::from(position) & (self.entries() - 1))
     }
 }
 
@@ -273,13 +279,16 @@ pub(crate) enum Reading {
     Look {
         target: u8,
     },
+    /// The list was ahead of the head if it told of a later frame.
     Lease {
         target: u8,
         slot: u8,
+        ahead: bool,
     },
     Check {
         target: u8,
         slot: u8,
+        ahead: bool,
     },
     BackOut {
         slot: u8,
@@ -359,6 +368,7 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(rules: &Rules) -> Self {
         let size = &rules.size;
+        assert!(rules.slots() <= SLOTS && rules.entries() <= ENTRIES && size.readers <= 3, "{size} is too large");
         let mut values = [0; LOCATIONS];
         values[..SLOTS].fill(if rules.made(Mistake::UnusedSlotsOpen) { 0 } else { SHUT });
         let reader = || Reader {
@@ -513,7 +523,7 @@ impl State {
             if ended && !self.readers.iter().any(|reader| reads(reader) && reader.last < target) {
                 continue;
             }
-            let listed = || self.memory.last(rules.entry(target)) as u8;
+            let listed = || Head(self.memory.last(rules.entry(target))).slot();
             let slot = if target == newest { head.slot() } else { listed() };
             let (word, position) = (self.memory.last(usize::from(slot)), self.positions[usize::from(slot)]);
             if word & SHUT != 0 || position != target {

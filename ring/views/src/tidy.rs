@@ -180,8 +180,8 @@ impl Encoder<'_> {
         }
         self.messages(HEAD, Self::head, true);
         if self.rules.size.depth > 1 {
-            for entry in LIST..LIST + ENTRIES {
-                self.messages(entry, |this, value| this.slot(value as u8).into(), false);
+            for entry in LIST..LIST + self.rules.entries() {
+                self.messages(entry, Self::head, false);
             }
         }
         let mut tails: Vec<_> = state.tails.iter().map(|tail| self.tail(tail)).collect();
@@ -238,7 +238,7 @@ impl Encoder<'_> {
         }
         self.bytes.push(view.seen[HEAD]);
         if self.rules.size.depth > 1 {
-            self.bytes.extend(&view.seen[LIST..LIST + ENTRIES]);
+            self.bytes.extend(&view.seen[LIST..LIST + self.rules.entries()]);
         }
         if self.rules.size.leaves > 0 || self.rules.size.handovers > 0 || self.rules.size.freed {
             for name in 0..self.state.readers.len() {
@@ -283,8 +283,8 @@ impl Encoder<'_> {
                 [3, target, at, 0]
             }
             Reading::Look { target } => [4, target, 0, 0],
-            Reading::Lease { target, slot } => [5, target, self.slot(slot), 0],
-            Reading::Check { target, slot } => [6, target, self.slot(slot), 0],
+            Reading::Lease { target, slot, ahead } => [5, target, self.slot(slot), ahead.into()],
+            Reading::Check { target, slot, ahead } => [6, target, self.slot(slot), ahead.into()],
             Reading::BackOut { slot } => [7, self.slot(slot), 0, 0],
             Reading::Orphan { at, back } => [8, at, back, 0],
             Reading::Undo => [9, 0, 0, 0],

@@ -74,7 +74,8 @@ pub(crate) fn steps(rules: &Rules, state: &State, out: &mut Steps) -> Result<(),
         Writing::Open(slot) => open(rules, state, slot, out),
         Writing::List(slot) => {
             let position = state.writer.head.position() + u8::from(!rules.made(Mistake::ListAfterHead));
-            for mut next in state.stores(ME, rules.entry(position), slot.into(), rules.order(Op::ListStore)) {
+            let entry = Head::open(position, slot);
+            for mut next in state.stores(ME, rules.entry(position), entry.0, rules.order(Op::ListStore)) {
                 let last = rules.made(Mistake::ListAfterHead);
                 next.writer.doing = if last { Writing::Idle } else { Writing::Head(slot) };
                 out.push(Kind::Store, "writer: lists the slot", next);
@@ -175,7 +176,7 @@ fn open(rules: &Rules, state: &State, slot: u8, out: &mut Steps) {
         } else {
             let oldest = rules.entry(head.position() + 1 - size.depth);
             for (oldest, mut next) in next.loads(ME, oldest, rules.order(Op::ListLoad)) {
-                next.writer.retired = Some(oldest as u8);
+                next.writer.retired = Some(Head(oldest).slot());
                 out.push(Kind::Store, "writer: opens the slot", list(next));
             }
         }
