@@ -97,7 +97,8 @@ impl Plan {
 
     /// Destination and source of each plane.
     pub(crate) fn copies(&self) -> impl Iterator<Item = (&Plane, &Source)> + Clone {
-        self.planes.iter().zip(&self.sources).take(usize::from(self.pixel_format.planes))
+        let planes = usize::from(self.pixel_format.planes).min(self.planes.len());
+        self.planes[..planes].iter().zip(&self.sources[..planes])
     }
 }
 

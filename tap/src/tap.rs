@@ -207,7 +207,7 @@ impl<S: FrameSink> Tap<S> {
         // SAFETY: `plan` has checked the sources against the frame's buffers as far as these are known, beyond which the
         // caller gives their word. The planes of a layout lie within its bytes, which the slot has; nobody else has the
         // slot, so it is not what is read.
-        unsafe { self.copier.copy(slot, was_leased, plan.copies().zip(data), clock::monotonic_ns) };
+        unsafe { self.copier.copy(slot, was_leased, plan.copies().zip(&data), clock::monotonic_ns) };
         Ok(claim.publish(&entry))
     }
 }

@@ -10,7 +10,7 @@
 use super::kernel::Kernel;
 
 /// One in so many copies is timed.
-const TIMED: u32 = 16;
+const TIMED: u64 = 16;
 
 /// One in so many copies is made with a kernel that is not the one in use.
 const TRIED: u32 = 256;
@@ -46,7 +46,8 @@ pub(super) struct Choice {
 }
 
 impl Learner {
-    /// The kernel for the next frame, one of `candidates`, which are in the order in which readers like them. `usual` is
+    /// The kernel for the next frame, one of `candidates`, which are in the order in which readers like them, and alike
+    /// where they are as many. `usual` is
     /// the one to take as long as nothing is known.
     #[inline]
     pub(super) fn choose(&mut self, bytes: usize, leased: bool, candidates: &[Kernel], usual: Kernel) -> Choice {
@@ -72,11 +73,15 @@ impl Learner {
 /// Copies that are alike.
 #[derive(Clone, Copy, Debug, Default)]
 struct Class {
-    costs: [Costs; Kernel::COUNT],
     /// Copies so far.
-    copies: u32,
-    /// Copies since the last trial.
-    since_trial: u32,
+    copies: u64,
+    /// When something is to be done again: a copy timed, a kernel tried.
+    due: u64,
+    /// The kernel until then, for copies that have so many candidates.
+    in_use: Option<(Kernel, usize)>,
+    costs: [Costs; Kernel::COUNT],
+    /// When the last trial began.
+    trial_began: u64,
     /// The kernel that is on trial, and how many copies are still to be made with it.
     trial: Option<(Kernel, u32)>,
     /// Which candidate was tried last.
@@ -86,22 +91,36 @@ struct Class {
 }
 
 impl Class {
+    #[inline]
     fn choose(&mut self, candidates: &[Kernel], usual: Kernel, run: u32) -> Choice {
+        self.copies += 1;
+        match self.in_use {
+            Some((kernel, of)) if self.copies < self.due && of == candidates.len() => Choice { kernel, timed: false },
+            _ => self.decide(candidates, usual, run),
+        }
+    }
+
+    #[cold]
+    fn decide(&mut self, candidates: &[Kernel], usual: Kernel, run: u32) -> Choice {
         let best = self.best(candidates, usual);
-        self.copies = self.copies.wrapping_add(1);
-        self.since_trial = self.since_trial.saturating_add(1);
         let settled = candidates.iter().all(|kernel| self.costs[kernel.index()].are_two());
-        if self.since_trial >= if settled { run * TRIED } else { TRIED_AT_FIRST.max(4 * run) } {
-            self.since_trial = 0;
+        let interval = u64::from(if settled { run * TRIED } else { TRIED_AT_FIRST.max(4 * run) });
+        if self.copies >= self.trial_began + interval {
+            self.trial_began = self.copies;
             self.trial = self.next_on_trial(candidates, best).map(|kernel| (kernel, run));
         }
         if let Some((kernel, left)) = self.trial.filter(|(kernel, _)| candidates.contains(kernel)) {
             self.trial = (left > 1).then_some((kernel, left - 1));
+            self.in_use = None;
             return Choice { kernel, timed: left == 1 };
         }
         // Not the very first copies, and not those that find the slots as a trial has left them.
-        let usual_slots = self.since_trial >= 2 * run;
-        Choice { kernel: best, timed: usual_slots && (self.doubtful || self.copies % TIMED == TIMED / 2) }
+        let usual_slots = self.copies >= self.trial_began + 2 * u64::from(run);
+        let timed = usual_slots && (self.doubtful || self.copies % TIMED == TIMED / 2);
+        self.in_use = Some((best, candidates.len())).filter(|_| !self.doubtful);
+        let next_timed = (self.copies + TIMED / 2) / TIMED * TIMED + TIMED / 2;
+        self.due = next_timed.min(self.trial_began + interval);
+        Choice { kernel: best, timed }
     }
 
     /// The one that readers like best of those that cost the writer next to nothing more than the cheapest.
@@ -127,6 +146,7 @@ impl Class {
         let costs = &mut self.costs[kernel.index()];
         self.doubtful = costs.least().is_some_and(|least| u64::from(cost) * 2 > u64::from(least) * 3);
         costs.push(cost);
+        self.in_use = None;
     }
 }
 

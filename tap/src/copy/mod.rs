@@ -74,12 +74,12 @@ impl Copier {
         &mut self,
         slot: &mut [u8],
         was_leased: bool,
-        planes: impl Iterator<Item = ((&'p Plane, &'p Source), *const u8)> + Clone,
+        planes: impl Iterator<Item = ((&'p Plane, &'p Source), &'p *const u8)> + Clone,
         now: impl Fn() -> u64,
     ) {
         let (bytes, slot) = (slot.len(), slot.as_mut_ptr());
         // SAFETY: passed on.
-        let rows = planes.map(|((plane, source), data)| unsafe { Rows::new(data, source, slot, plane) });
+        let rows = planes.map(|((plane, source), &data)| unsafe { Rows::new(data, source, slot, plane) });
         let fixed = self.fixed(slot, bytes, was_leased);
         let choice = match self.mode {
             CopyMode::Auto if bytes >= CHOSEN => self.choose(slot, bytes, was_leased, rows.clone().next(), fixed),
@@ -179,7 +179,7 @@ mod tests {
                 self.clock.set(self.clock.get() + 1);
                 self.clock.get()
             };
-            let planes = [((&plane, &source), self.source.as_ptr())];
+            let planes = [((&plane, &source), &self.source.as_ptr())];
             // SAFETY: both have more bytes than the rows.
             unsafe { self.copier.copy(slot, was_leased, planes.into_iter(), now) };
             assert!(slot == &self.source[..bytes]);
