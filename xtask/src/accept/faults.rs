@@ -206,6 +206,8 @@ fn sizes(bench: &Bench, criterion: &mut Criterion) -> Result<()> {
     let dropped = camera.exported.as_ref().map(|exported| &exported.dropped);
     let sum: u64 = dropped.into_iter().flat_map(|dropped| dropped.values()).sum();
     let causes: Vec<_> = dropped.into_iter().flatten().map(|(cause, n)| format!("{cause} {n}")).collect();
-    criterion.judge(format!("{name}: dropped"), causes.join(", "), "less than a second's", sum < 25);
+    // How long a ring is in the making depends on what else the machine does.
+    let (what, full) = (format!("{name}: dropped"), bench.form == Form::Full);
+    criterion.weigh(full, what, causes.join(", "), "less than a second's", sum < 25);
     Ok(())
 }
