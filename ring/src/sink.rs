@@ -107,7 +107,8 @@ pub struct StreamSpec {
 /// How pixels are copied into a ring.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum CopyMode {
-    /// Whichever the tap takes to be faster, chosen for each frame.
+    /// Whichever the tap finds to be the cheapest, while it copies: on this processor, for frames of this size, with
+    /// readers where they run at the time.
     #[default]
     Auto,
     /// Ordinary stores, through the cache.
