@@ -121,8 +121,9 @@
 //!
 //! # What shows it
 //!
-//! `tests/loom.rs` explores each of these paragraphs with few slots; each ordering here is needed by one of its models, or
-//! says why it is Relaxed.
+//! `tests/loom.rs` explores the ring itself, with few threads and frames, and `cargo xtask orderings` shows that each
+//! ordering here is needed by one of its models, or says why it is Relaxed. `ring/views` explores the protocol, written down
+//! once more, under weak memory and to larger sizes.
 
 use crate::spec::MAX_READERS;
 use crate::sync::{AtomicU64, Ordering};

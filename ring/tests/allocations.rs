@@ -159,7 +159,7 @@ fn publish_and_read_for_nothing() {
     assert!(readers.iter().all(|reader| reader.stats().seen > FRAMES / 4));
 }
 
-/// Coming and going allocates nothing, nor does handing the writer's seat on, nor looking at one reader's statistics.
+/// Coming and going allocates nothing, nor does getting another writer, nor looking at one reader's statistics.
 #[test]
 fn come_and_go_for_nothing() {
     let (ring, mut writer) = ring(1, 2, 2, 64);

@@ -135,7 +135,7 @@ impl Fixture {
             let mut dice = Dice(seed);
             let mut sum = ReaderStats::default();
             while !fixture.last_writer.load(SeqCst) {
-                // The place of the one before may not be free yet.
+                // The index of the one before may not be free yet.
                 let Ok(reader) = fixture.ring.subscribe() else { continue };
                 let mut it = Checked::new(reader);
                 let mut held = Vec::new();

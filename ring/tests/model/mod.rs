@@ -201,9 +201,10 @@ impl Ending {
 
 /// Subscribes a reader. A ring that says it is full is full: of as many as it is for.
 pub(crate) fn subscribe(ring: &Ring) -> Result<Reader, SubscribeError> {
-    ring.subscribe().inspect_err(|error| match *error {
-        SubscribeError::Full { limit, readers, leaving } => assert_eq!(readers + leaving, limit, "{error}"),
-        _ => (),
+    ring.subscribe().inspect_err(|error| {
+        if let SubscribeError::Full { limit, readers, leaving } = *error {
+            assert_eq!(readers + leaving, limit, "{error}");
+        }
     })
 }
 

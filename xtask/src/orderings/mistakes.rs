@@ -190,18 +190,6 @@ pub(super) const MISTAKES: &[Mistake] = &[
         to: "depth.next_power_of_two()",
     },
     Mistake {
-        file: "head.rs",
-        suite: Suite::Models,
-        what: "the head moves before the list",
-        from: "            self.slots[newest.position().index(self.mask)].store(newest.slot(), Ordering::Relaxed);
-        }
-        self.store(newest);",
-        to: "            self.store(newest);
-            self.slots[newest.position().index(self.mask)].store(newest.slot(), Ordering::Relaxed);
-        }
-        self.store(newest);",
-    },
-    Mistake {
         file: "writer_state.rs",
         suite: Suite::Models,
         what: "a waiting slot that is leased still is lost",
