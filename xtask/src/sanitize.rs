@@ -194,17 +194,22 @@ const VALGRIND: &[&str] = &[
 pub(crate) fn run(args: &Args) -> Result<()> {
     setup::ensure(&[Group::Build, Group::Tools])?;
     let tools = if args.tools.is_empty() { Tool::value_variants() } else { &args.tools };
+    let mut notes = Vec::new();
     for &tool in tools {
-        match tool.missing() {
-            Some(missing) if args.if_present => eprintln!("sanitize: passed over {}: {missing}", tool.name()),
-            Some(missing) => bail!("{missing}"),
-            None => check(tool)?,
-        }
+        let name = tool.name();
+        notes.push(match tool.missing() {
+            Some(missing) if args.if_present => format!("{name}: NOT RUN: {missing}"),
+            Some(missing) => bail!("{name}: {missing}"),
+            None => format!("{name}: clean, {} tests", check(tool)?),
+        });
     }
+    println!("{}", notes.join("\n"));
     Ok(())
 }
 
-fn check(tool: Tool) -> Result<()> {
+/// Runs a tool's tests. Returns how many ran.
+fn check(tool: Tool) -> Result<u64> {
+    let mut ran = 0;
     for (Tests { package, targets }, &seed) in
         tool.tests().iter().flat_map(|tests| tool.seeds().iter().map(move |seed| (tests, seed)))
     {
@@ -215,9 +220,10 @@ fn check(tool: Tool) -> Result<()> {
         let seconds = start.elapsed().as_secs_f64();
         ensure!(success, "{}: {package}: `{}` failed after {seconds:.1} s", tool.name(), shown(&command));
         ensure!(tally.ran > 0, "{}: {package}: not one test ran", tool.name());
+        ran += tally.ran;
         eprintln!("{}: {package}: clean, {} tests in {seconds:.1} s with the build", tool.name(), tally.ran);
     }
-    Ok(())
+    Ok(ran)
 }
 
 /// Where the nightly compiler is; none when there is none.
