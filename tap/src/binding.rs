@@ -104,7 +104,7 @@ pub trait RawFrame<B: Binding<Frame = Self>>: Sized {}
 /// `as_av_frame` gives null or a frame that is as FFmpeg made it, for as long as the wrapper is borrowed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a frame that the tap knows",
-    note = "name it once in the host: `vas_tap::binding!(path::to::ffi, path::to::Frame);`",
+    note = "name it once in the host: `vas_tap::binding!(path::to::ffi, unsafe path::to::Frame);`",
     note = "or offer its pointer: `unsafe {{ tap.offer_ptr(frame.as_ptr()) }}`"
 )]
 pub unsafe trait Frame<B: Binding> {
@@ -165,25 +165,39 @@ pub const fn field_bytes<T, F>(_get: fn(&T) -> &F) -> usize {
 /// host, at the level of a module.
 ///
 /// The first argument is the module that has the binding's `AVFrame`; further ones are the types of its wrappers whose
-/// references [`Tap::offer`](crate::Tap::offer) is to take. Such a type has a method `as_ptr` that gives a
-/// `*const AVFrame`, null or a frame as FFmpeg made it.
+/// references [`Tap::offer`](crate::Tap::offer) is to take. `unsafe` stands before each, as it is the host's word that
+/// is taken for it: the type's method `as_ptr` gives null or a pointer to a frame as FFmpeg makes it, and the module
+/// is bindgen's, of the FFmpeg that is linked.
 ///
 /// `ffmpeg-next` needs no such line: with the feature `ffmpeg-next`, which is on by default, this crate has it. For
 /// any other binding, switch the feature off.
 ///
 /// ```text
-/// vas_tap::binding!(rsmpeg::ffi, rsmpeg::avutil::AVFrame);                        tap.offer(&frame)
-/// vas_tap::binding!(ffmpeg_the_third::ffi, ffmpeg_the_third::frame::Video);       tap.offer(&frame)
-/// vas_tap::binding!(my_bindings);                                        unsafe { tap.offer_ptr(frame) }
+/// vas_tap::binding!(rsmpeg::ffi, unsafe rsmpeg::avutil::AVFrame);                    tap.offer(&frame)
+/// vas_tap::binding!(ffmpeg_the_third::ffi, unsafe ffmpeg_the_third::frame::Video);   tap.offer(&frame)
+/// vas_tap::binding!(my_bindings);                                           unsafe { tap.offer_ptr(frame) }
 /// ```
 ///
-/// The last takes a `*const my_bindings::AVFrame`. A program is at the top of this crate's documentation.
+/// The last takes a `*const my_bindings::AVFrame`. A program is at the top of this crate's documentation. Without that
+/// word for a wrapper the line does not compile:
+///
+/// ```compile_fail
+/// vas_tap::binding!(ffmpeg_next::ffi, ffmpeg_next::frame::Video);
+/// # fn main() {}
+/// ```
+///
+/// and with it it does:
+///
+/// ```
+/// vas_tap::binding!(ffmpeg_next::ffi, unsafe ffmpeg_next::frame::Video);
+/// # fn main() {}
+/// ```
 ///
 /// What is expanded reads each field by the binding's own struct, and does not compile when one that is needed has
 /// another size than in FFmpeg.
 #[macro_export]
 macro_rules! binding {
-    ($ffi:path $(, $frame:ty)* $(,)?) => {
+    ($ffi:path $(, unsafe $frame:ty)* $(,)?) => {
         const _: () = {
             /// Nothing but a name for the implementations below, so that they are this crate's own.
             #[allow(dead_code, unreachable_pub)]

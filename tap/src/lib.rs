@@ -41,7 +41,7 @@
 //! #     }
 //! # }
 //! // Once, anywhere in the host: the binding's module, and the types of frames that `offer` is to take.
-//! vas_tap::binding!(crate::rsmpeg::ffi, crate::rsmpeg::avutil::AVFrame);
+//! vas_tap::binding!(crate::rsmpeg::ffi, unsafe crate::rsmpeg::avutil::AVFrame);
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # use vas_ring::{HeapMemory, Identity, Ring, RingSpec};

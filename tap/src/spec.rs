@@ -1,4 +1,5 @@
-//! What a camera's frames are going to be like, from what its decoder says.
+//! What a camera's frames are going to be like, from what its decoder says: to size a ring by hand, or to have one before
+//! the first frame.
 
 use std::error::Error;
 use std::fmt;
@@ -52,7 +53,7 @@ pub fn stream_spec(width: u32, height: u32, format: i32) -> Result<StreamSpec, S
 ///
 /// # Errors
 ///
-/// As [`stream_spec`]. A decoder that does not know its size yet has none: start the camera after its first frame.
+/// As [`stream_spec`]. A decoder that does not know its size yet has none; its first frame tells.
 pub fn stream_spec_of(decoder: &ffmpeg_next::decoder::Video) -> Result<StreamSpec, StreamSpecError> {
     // SAFETY: the decoder's context lives as long as the decoder. The format is read as the integer that it is in C.
     let (width, height, format) = unsafe {
@@ -92,7 +93,7 @@ impl fmt::Display for StreamSpecError {
             Self::Size { width, height } => write!(
                 f,
                 "frames of {width}x{height} pixels: sizes are to be at least 1, and a frame at most {} bytes; \
-                 if the decoder does not know its size yet, start after its first frame",
+                 a decoder that does not know its size yet has its first frame say it",
                 vas_ring::MAX_FRAME_BYTES
             ),
             Self::Hardware { format } => write!(

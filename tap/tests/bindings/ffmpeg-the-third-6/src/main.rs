@@ -5,7 +5,7 @@ use ffmpeg_the_third::{Error, codec, decoder, format, media};
 use vas_bindings_check::{CLIPS, Check, picture};
 use vas_tap::Tap;
 
-vas_tap::binding!(ffmpeg_the_third::ffi, ffmpeg_the_third::frame::Video);
+vas_tap::binding!(ffmpeg_the_third::ffi, unsafe ffmpeg_the_third::frame::Video);
 
 fn main() -> Result<(), Error> {
     ffmpeg_the_third::init()?;

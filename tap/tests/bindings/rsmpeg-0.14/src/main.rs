@@ -11,7 +11,7 @@ use rsmpeg::ffi;
 use vas_bindings_check::{CLIPS, Check, picture};
 use vas_tap::Tap;
 
-vas_tap::binding!(rsmpeg::ffi, rsmpeg::avutil::AVFrame);
+vas_tap::binding!(rsmpeg::ffi, unsafe rsmpeg::avutil::AVFrame);
 
 fn main() -> Result<(), Box<dyn Error>> {
     for clip in &CLIPS {
