@@ -7,6 +7,8 @@
 //!
 //! The times come from outside: this is a function of what it is told, and nothing else.
 
+use core::fmt;
+
 use super::kernel::Kernel;
 
 /// One in so many copies is timed.
@@ -31,10 +33,17 @@ const SMALLEST: u32 = 14;
 const SIZES: usize = 11;
 
 /// What has been learnt.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Learner {
     /// By size, and by whether the slot was leased.
     classes: [[Class; 2]; SIZES],
+}
+
+impl fmt::Debug for Learner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Hundreds of numbers, for nobody.
+        f.debug_struct("Learner").finish_non_exhaustive()
+    }
 }
 
 /// How a frame is to be copied.
