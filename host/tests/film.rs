@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ffmpeg_next::frame::Video;
-use vas_lifecycle::{CameraState, Counts, DropCause, FrameExport, Lease, Settings};
+use vas_lifecycle::{CameraState, Counts, DropCause, FrameExport, Lease, Rate, Settings, Watch};
 use vas_reader_testkit::check::{Loss, Order};
 use vas_reader_testkit::readers::{Brisk, Leaking, Pick, Slow, Step, Stepped};
 use vas_reader_testkit::snapshot::Picture;
@@ -69,7 +69,6 @@ fn play(film: &Path, export: &FrameExport, passes: u32, mut each: impl FnMut(Off
 fn every_frame_reaches_a_reader_as_it_was_decoded() {
     for (name, frames, (width, height)) in CLIPS {
         let export = FrameExport::new(Settings { max_readers: 3, ..Settings::default() });
-        let id = "film".parse().expect("short");
         let mut readers = None;
         let (mut order, mut loss) = (Order::default(), Loss::default());
         let (mut offered, mut last_pts) = (0, i64::MIN);
@@ -77,7 +76,7 @@ fn every_frame_reaches_a_reader_as_it_was_decoded() {
             // The camera runs from before its first frame, which nobody reads.
             let Some((every, slow, leaking)) = &mut readers else {
                 assert_eq!(offer, Offer::Dropped(DropCause::NoReader));
-                let subscribe = || export.subscribe(&id).expect("a place");
+                let subscribe = || export.subscribe("film");
                 let every = Brisk::picking(subscribe(), Pick::Oldest);
                 let slow = Slow::new(subscribe(), Duration::from_millis(300));
                 readers = Some((every, slow, Leaking::new(subscribe())));
@@ -165,10 +164,10 @@ fn picture(film: &Path, number: u64) -> Picture {
     let (mut reader, mut picture) = (None, None);
     // Nobody reads the first frame. That of a film which has no other comes again.
     play(film, &export, 2, |offer, _| {
-        let subscribe = || export.subscribe(&"film".parse().expect("short")).expect("a place");
+        let subscribe = || export.subscribe(Watch::camera("film").rate(Rate::Newest));
         let reader = reader.get_or_insert_with(subscribe);
         if offer == Offer::Published(number) {
-            let frame = reader.latest().expect("open").expect("a frame");
+            let frame = reader.poll().expect("a frame");
             picture = Some(Picture::of(&frame).expect("a known format"));
         }
     });

@@ -3,14 +3,17 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use vas_ring::{Dropped, Identity, Ring, RingSpec, Writer};
+use vas_ring::{Dropped, Identity, Ring, RingSpec};
 
+use crate::audience::Audience;
+use crate::demand::Wish;
 use crate::handover::ControlEnd;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Seat, Told};
 use crate::memory::{RingMemory, budget_bytes};
-use crate::stats::SuspendReason;
-use crate::sync::Arc;
-use crate::{CameraId, SubscribeError};
+use crate::stats::{CameraState, SuspendReason};
+use crate::watch::Joined;
+use crate::writer::Offer;
+use crate::{CameraId, Rate};
 
 /// Kept for each camera id that was ever started: frame ids and counts go on over restarts.
 #[derive(Debug, Default)]
@@ -25,8 +28,7 @@ pub(crate) struct Camera {
     /// Epoch and generation of the last ring.
     pub(crate) epoch: u32,
     pub(crate) generation: u32,
-    pub(crate) readers: Vec<Arc<Inbox>>,
-    readers_so_far: u64,
+    pub(crate) audience: Audience,
     pub(crate) run: Option<Box<Running>>,
 }
 
@@ -37,12 +39,14 @@ pub(crate) struct Running {
     pub(crate) ring: Option<Ring>,
     /// The next generation, which the writer has not gone over to.
     pub(crate) offered: Option<Ring>,
-    pub(crate) end: ControlEnd<Writer>,
+    pub(crate) end: ControlEnd<Offer>,
     /// A ring is being made.
     making: bool,
     pub(crate) suspended: Option<Suspended>,
+    /// What readers were told last.
+    told: Option<CameraState>,
     /// Started while this one runs: each has its turn when those before it have stopped.
-    pub(crate) waiting: VecDeque<ControlEnd<Writer>>,
+    pub(crate) waiting: VecDeque<ControlEnd<Offer>>,
 }
 
 #[derive(Debug)]
@@ -66,8 +70,8 @@ pub(crate) struct Changes {
 }
 
 impl Running {
-    fn new(end: ControlEnd<Writer>, waiting: VecDeque<ControlEnd<Writer>>) -> Box<Self> {
-        Box::new(Self { ring: None, offered: None, end, making: false, suspended: None, waiting })
+    fn new(end: ControlEnd<Offer>, waiting: VecDeque<ControlEnd<Offer>>) -> Box<Self> {
+        Box::new(Self { ring: None, offered: None, end, making: false, suspended: None, told: None, waiting })
     }
 
     /// Bytes that slots of the present ring hold.
@@ -87,8 +91,13 @@ impl Camera {
         self.published.wrapping_add(self.dropped.total())
     }
 
+    /// Whether it was never started: readers wait for it.
+    pub(crate) fn is_new(&self) -> bool {
+        self.starts == 0
+    }
+
     /// A writer was made for this camera. Returns whether it has to wait for another one to stop.
-    pub(crate) fn start(&mut self, end: ControlEnd<Writer>) -> bool {
+    pub(crate) fn start(&mut self, end: ControlEnd<Offer>) -> bool {
         if let Some(running) = &mut self.run {
             running.waiting.push_back(end);
             return true;
@@ -98,7 +107,7 @@ impl Camera {
     }
 
     /// A new epoch.
-    fn begin(&mut self, end: ControlEnd<Writer>, waiting: VecDeque<ControlEnd<Writer>>) {
+    fn begin(&mut self, end: ControlEnd<Offer>, waiting: VecDeque<ControlEnd<Offer>>) {
         self.epoch = self.starts;
         self.generation = 0;
         self.starts = self.starts.wrapping_add(1);
@@ -118,18 +127,13 @@ impl Camera {
         let identity = Identity { camera_id: id, epoch: self.epoch, generation, first_frame_id };
         // Mappings start on a page and have the bytes that the spec asks for.
         let (ring, writer) = Ring::new(spec, identity, memory).expect("a mapping fits the spec that it was made for");
-        for inbox in self.readers.iter().filter(|inbox| inbox.epoch == self.epoch && Arc::strong_count(inbox) > 1) {
-            // Each has a place at the present ring, so there is one for each at the next.
-            if let Ok(seat) = ring.subscribe() {
-                inbox.put(generation, seat);
-            }
-        }
+        self.audience.seat_all(&ring);
         self.generation = generation;
         running.suspended = None;
         running.end.refuse(0);
         // An offer is made when the box is empty, so there is room. Otherwise the writer goes, the ring is closed, and it is
         // cleared away as one that was declined.
-        let _ = running.end.offer(writer);
+        let _ = running.end.offer(Offer { ring: writer, demand: self.audience.demand() });
         if running.ring.is_some() {
             running.offered = Some(ring);
             return false;
@@ -149,9 +153,8 @@ impl Camera {
             // Frames that had no ring: of readers' counts too.
             let pending = running.end.pending();
             self.dropped += pending;
-            for inbox in self.readers.iter().filter(|inbox| inbox.epoch == self.epoch) {
-                inbox.end(&pending);
-            }
+            self.audience.miss(&pending);
+            self.audience.rest();
             for ring in running.ring.into_iter().chain(running.offered) {
                 self.retire(ring, retired);
             }
@@ -166,11 +169,12 @@ impl Camera {
 
     fn has_stopped(&mut self) -> bool {
         let Some(running) = &mut self.run else { return false };
-        let dropped = &mut self.dropped;
+        let (dropped, audience) = (&mut self.dropped, &self.audience);
         running.waiting.retain_mut(|end| {
             let gone = end.finish();
             if gone {
                 *dropped += end.pending();
+                audience.miss(&end.pending());
             }
             !gone
         });
@@ -209,15 +213,37 @@ impl Camera {
         self.published += stats.published;
         self.dropped += stats.dropped;
         self.newest_ns = self.newest_ns.max(stats.newest_ns);
-        for inbox in self.readers.iter().filter(|inbox| inbox.epoch == ring.identity().epoch) {
-            inbox.give_up(ring.identity().generation);
-        }
+        self.audience.give_up(&ring);
         retired.push(ring);
     }
 
-    /// Forgets readers that are gone.
-    pub(crate) fn forget_readers(&mut self) {
-        self.readers.retain(|inbox| Arc::strong_count(inbox) > 1);
+    /// Forgets readers that are gone, seats those that had no place, and tells all how the camera is doing. Returns whether
+    /// that has changed.
+    pub(crate) fn follow_readers(&mut self) -> bool {
+        let rings = self.run.iter().flat_map(|running| running.ring.iter().chain(&running.offered));
+        self.audience.follow(rings);
+        let state = self.state();
+        let told = self.run.as_mut().and_then(|running| running.told.replace(state));
+        // A camera that does not run is looked at when it stops, and not again.
+        let is_new = told != Some(state);
+        if is_new {
+            self.audience.tell(state, self.epoch);
+        }
+        is_new
+    }
+
+    /// How it is doing.
+    pub(crate) fn state(&self) -> CameraState {
+        match &self.run {
+            None if self.starts == 0 => CameraState::Expected,
+            None => CameraState::Stopped,
+            Some(running) => match &running.suspended {
+                Some(suspended) => CameraState::Suspended(suspended.reason),
+                None if running.ring.is_none() => CameraState::Starting,
+                None if running.is_waiting() => CameraState::Resizing,
+                None => CameraState::Running,
+            },
+        }
     }
 
     /// Bytes that the writer asks for and nobody is working on, and the epoch that it is for. They are worked on from now on.
@@ -251,33 +277,28 @@ impl Camera {
         running.suspended.replace(suspended).is_none()
     }
 
-    /// Seats a new reader.
-    pub(crate) fn subscribe(
-        &mut self,
-        id: &CameraId,
-    ) -> Result<(Arc<Inbox>, Option<vas_ring::Reader>, u32), SubscribeError> {
-        self.forget_readers();
-        let Some(running) = &self.run else { return Err(SubscribeError::NotRunning { camera: *id }) };
-        let full = |error| SubscribeError::full(*id, error);
-        // A reader's span begins at this moment: what waits for a ring by now is not its loss, wherever that is counted.
-        //
-        // While a ring is on offer the present one rests, so it does not matter which of the two the reader joins first,
-        // nor whether the writer goes over meanwhile: no frame is counted in both, and none in neither. Before the first
-        // ring nobody has a place; all that subscribe by then get one.
-        let seat = |ring: &Option<Ring>| ring.as_ref().map(|ring| ring.subscribe().map_err(full)).transpose();
-        let (early, reader, next) =
-            running.end.steady(|pending| (pending, seat(&running.ring), seat(&running.offered)));
-        let (reader, next) = (reader?, next?);
-        let generation = |ring: &Option<Ring>| ring.as_ref().map_or(0, |ring| ring.identity().generation);
-        let (generation, next_generation) = (generation(&running.ring), generation(&running.offered));
-        let at = reader.as_ref().map(|reader| (generation, reader.stats().reader));
-        let inbox = Arc::new(Inbox::new(self.readers_so_far, self.epoch, early, at));
-        self.readers_so_far += 1;
-        if let Some(seat) = next {
-            inbox.put(next_generation, seat);
-        }
-        self.readers.push(inbox.clone());
-        Ok((inbox, reader, generation))
+    /// A new reader. Its span begins at this moment: what waits for a ring by now is not its loss, wherever that is counted.
+    ///
+    /// While a ring is on offer the present one rests, so it does not matter which of the two the reader joins first, nor
+    /// whether the writer goes over meanwhile: no frame is counted in both, and none in neither. Before the first ring nobody
+    /// has a place; all that join by then get one, as far as there are places.
+    pub(crate) fn join(&mut self, camera: CameraId, name: &str, rate: Rate) -> Joined {
+        let wish = Wish::new(self.audience.demand(), rate);
+        let (early, seats) = match &self.run {
+            Some(running) => {
+                let rings = || running.ring.iter().chain(&running.offered);
+                running.end.steady(|pending| (pending, rings().map(Seat::at).collect()))
+            }
+            None => (Dropped::default(), Vec::new()),
+        };
+        let told = Told { state: self.state(), epoch: self.epoch, has_place: seats.iter().all(Option::is_some) };
+        let first_frame_id = match seats.first() {
+            Some(Some(seat)) => seat.reader.first_frame_id(),
+            _ => self.next_frame_id(),
+        };
+        let inbox = Inbox::new(self.audience.number(), name, first_frame_id, early, told);
+        seats.into_iter().flatten().for_each(|seat| inbox.put(seat));
+        Joined { camera, wish, inbox: self.audience.join(inbox) }
     }
 
     /// Rings in use, the present one first.

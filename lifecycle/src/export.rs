@@ -1,17 +1,19 @@
 //! The handle that a host has.
 
 use std::env;
-use std::fmt;
 use std::sync::Arc;
 use std::thread::Thread;
 
 use vas_ring::{CameraId, SpecError};
 
+use crate::clock::monotonic_ns;
+use crate::feed::Feed;
 use crate::memory::budget_bytes;
 use crate::problem::{self, Problem};
 use crate::registry::Registry;
 use crate::stats::ExportStats;
-use crate::{CameraWriter, Reader, Settings, event};
+use crate::watch::{Joined, Watch};
+use crate::{CameraWriter, Reader, Readers, Settings, event};
 
 /// Frame export as a whole: one flag, one memory budget, any number of cameras. Cheap to clone, usable from any
 /// thread.
@@ -129,19 +131,36 @@ impl FrameExport {
         writer
     }
 
-    /// Subscribes a reader to a camera that runs. It gets the frames that are published from now on.
+    /// Reads cameras: all of them, or some, at a rate. It cannot fail, and the result is good for as long as one wants,
+    /// whether the cameras run, or are known yet, or not. From each it gets the frames that are offered from now on.
     ///
-    /// # Errors
-    ///
-    /// See [`SubscribeError`].
-    pub fn subscribe(&self, id: &CameraId) -> Result<Reader, SubscribeError> {
-        let on = self.on.as_ref().ok_or(SubscribeError::Off)?;
-        Reader::subscribe(&on.registry, *id)
+    /// While export is off it has no cameras, and gets nothing.
+    pub fn watch(&self, watch: impl Into<Watch>) -> Readers {
+        let watch = watch.into();
+        let Some(on) = &self.on else { return Readers::new(Vec::new(), None, watch.rate) };
+        let (joined, newcomers) = on.registry.watch(&watch);
+        let now = monotonic_ns();
+        let feeds = joined.into_iter().map(|Joined { camera, wish, inbox }| Feed::new(camera, wish, inbox, now));
+        Readers::new(feeds.collect(), newcomers, watch.rate)
+    }
+
+    /// Reads one camera, by its name, its id, or the first of what a [`Watch`] says, as [`watch`](Self::watch) does.
+    pub fn subscribe(&self, watch: impl Into<Watch>) -> Reader {
+        let mut watch = watch.into();
+        let cameras = watch.cameras.get_or_insert_default();
+        cameras.truncate(1);
+        let camera = cameras.first().copied().unwrap_or_default();
+        Reader::new(self.watch(watch), camera)
     }
 
     /// The cameras that run, by name.
     pub fn cameras(&self) -> Vec<CameraId> {
         self.on.as_ref().map_or_else(Vec::new, |on| on.registry.cameras())
+    }
+
+    /// A number that changes when some camera starts, stops, or is otherwise doing than before.
+    pub fn changes(&self) -> u64 {
+        self.on.as_ref().map_or(0, |on| on.registry.changes())
     }
 
     /// How all cameras and readers are doing. It disturbs no writer and no reader.
@@ -188,55 +207,3 @@ impl Settings {
         Ok(budget_bytes(&spec))
     }
 }
-
-/// Why a reader was not subscribed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SubscribeError {
-    /// Export is off.
-    Off,
-    /// No such camera runs, or its export could not start.
-    NotRunning {
-        /// The camera.
-        camera: CameraId,
-    },
-    /// All reader places are taken.
-    Full {
-        /// The camera.
-        camera: CameraId,
-        /// Places that it has.
-        places: usize,
-        /// Places with a reader.
-        readers: usize,
-        /// Places that wait for leases of readers that left.
-        leaving: usize,
-    },
-}
-
-impl SubscribeError {
-    pub(crate) fn full(camera: CameraId, error: vas_ring::SubscribeError) -> Self {
-        match error {
-            vas_ring::SubscribeError::Full { limit: places, readers, leaving } => {
-                Self::Full { camera, places, readers, leaving }
-            }
-            // The ring's error may grow; all that it could say is that there is no place.
-            _ => Self::Full { camera, places: 0, readers: 0, leaving: 0 },
-        }
-    }
-}
-
-impl fmt::Display for SubscribeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Off => f.write_str("frame export is off: set AI_FRAME_EXPORT_ENABLED=true"),
-            Self::NotRunning { camera } => write!(f, "camera {camera} is not running"),
-            Self::Full { camera, places, readers, leaving } => write!(
-                f,
-                "all {places} reader places of camera {camera} are taken: {readers} by readers, {leaving} by leases of \
-                 readers that left; drop one or raise AI_FRAME_EXPORT_MAX_READERS"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for SubscribeError {}

@@ -1,39 +1,74 @@
 //! Cameras come and go, memory stays bounded, and off means off.
 //!
 //! A host starts a camera where it opens the decoder, writes its frames through a [`CameraWriter`] on the decode thread,
-//! and stops it by dropping that. AI code in the same process subscribes a [`Reader`] and borrows frames in place.
-//! Beneath is one [ring](vas_ring) per camera; this crate gives it memory, and another one when frames outgrow it.
+//! and stops it by dropping that. AI code in the same process [watches](FrameExport::watch) cameras and borrows frames in
+//! place. Beneath is one [ring](vas_ring) per camera; this crate gives it memory, and another one when frames outgrow it.
 //!
 //! ```
-//! use vas_lifecycle::{FrameEntry, FrameExport, FrameSink, Settings};
+//! use std::time::Duration;
+//! use vas_lifecycle::{FrameEntry, FrameExport, FrameSink, Rate, Settings, Watch};
 //!
 //! let export = FrameExport::new(Settings::default()); // or FrameExport::from_env()
 //!
 //! // Camera start: cannot fail, waits for nothing.
 //! let mut writer = export.camera("gate");
 //!
-//! // AI side, any thread.
-//! let mut reader = export.subscribe(&"gate".parse()?)?;
+//! // AI side, any thread: all cameras that there are and will be, five frames a second of each.
+//! let mut cameras = export.watch(Watch::all().rate(Rate::PerSecond(5.0)));
 //!
 //! // Decode loop; the tap does this. The first frame asks for the ring, and is dropped with those before it is there.
 //! let mut frames = 0;
 //! while frames < 3 {
-//!     if let Ok(mut claim) = writer.claim(192) {
+//!     if let Err(cause) = writer.demand(vas_lifecycle::monotonic_ns) {
+//!         writer.skip(cause);
+//!     } else if let Ok(mut claim) = writer.claim(192) {
 //!         claim.pixels_mut().fill(128);
-//!         claim.publish(&FrameEntry { bytes: 192, ..FrameEntry::default() });
+//!         let monotonic_ns = vas_lifecycle::monotonic_ns();
+//!         claim.publish(&FrameEntry { bytes: 192, monotonic_ns, ..FrameEntry::default() });
 //!         frames += 1;
 //!     }
-//!     std::thread::sleep(std::time::Duration::from_millis(1));
+//!     std::thread::sleep(Duration::from_millis(1));
 //! }
 //!
-//! let frame = reader.latest()?.expect("just published");
+//! let frame = cameras.wait(Duration::from_secs(1)).next().expect("just published");
 //! assert_eq!(frame.pixels().len(), 192);
 //!
-//! // Camera stop. The frame stays as long as it is borrowed.
+//! // Camera stop. The frame stays as long as it is borrowed, and the reader waits for the restart.
 //! drop(writer);
 //! assert_eq!(frame.pixels()[0], 128);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # The AI side
+//!
+//! [`FrameExport::watch`] gives [`Readers`] of some cameras or of all, [`FrameExport::subscribe`] a [`Reader`] of one. They
+//! live as long as one wants: a camera that is not there yet, stops, restarts or changes its size is no error. How many
+//! frames they get is a [`Rate`] of the reader, and copies follow it: a frame that no reader wants is not copied. What each
+//! got and missed is counted exactly, over all of that.
+//!
+//! What one meets, and what to do about it:
+//!
+//! | what | means | to do |
+//! |---|---|---|
+//! | a wait gives no frame | none came in time | look at [`News`], if it should have; else wait again |
+//! | no camera is there at all | export is off, or the host has started none | [`FrameExport::is_enabled`], [`FrameExport::problems`] |
+//! | [`CameraState::Expected`] | the host has never started a camera of this name | check the name against [`FrameExport::cameras`], or wait |
+//! | [`CameraState::Starting`], [`Resizing`](CameraState::Resizing) | a ring is being made: milliseconds | nothing |
+//! | [`CameraState::Suspended`] | there is no memory for the camera's frames | what its [`SuspendReason`] says; it is tried again |
+//! | [`CameraState::Stopped`] | the host stopped the camera | nothing: frames come when it starts again |
+//! | [`News::has_place`] is false | all reader places of the camera are taken | drop a reader, or raise `AI_FRAME_EXPORT_MAX_READERS` |
+//! | [`Frame::is_restart`] | the first frame of a start | forget what was tracked from frame to frame |
+//! | [`Frame::is_resized`] | other geometry than the frame before | look at [`FrameEntry::geometry`], as for each frame |
+//! | [`Counts::refusals`] grow | all leases of the reader are out when frames come | drop frames sooner, or raise `AI_FRAME_EXPORT_READER_LEASES` |
+//! | `missed.unwanted` | frames that the reader did not ask for | nothing: it is no loss |
+//! | `missed.overwritten`, `skipped` | the reader was too slow for frames that it wants | a lower [`Rate`], or raise `AI_FRAME_EXPORT_DEPTH` |
+//! | `missed.refused` | frames that passed while all leases were out | as for refusals |
+//! | `missed.dropped` | offered and never published | the camera's [`dropped`](CameraStats::dropped), by [`DropCause`] |
+//! | [`ReaderStats::oldest_lease_time`] grows | a lease is held for long, or was leaked, under [this name](ReaderStats::name) | find who holds it; nobody else is hurt |
+//! | [`SampleError`] | a row is not samples of the kind asked for | [`Lease::component`], which gives values of any format of integers |
+//! | [`LengthError`] | the buffer is not as long as the rows | [`PlaneView::packed_bytes`] |
+//!
+//! Small programs, to be started with `cargo run --example`: `one_camera`, `many_cameras` in batches for worker threads,
+//! `on_request`, and `ndarray_image` for the views of those crates.
 //!
 //! # What it promises
 //!
@@ -67,22 +102,29 @@
 
 #![deny(unsafe_code)]
 
+mod audience;
 mod available;
+mod cadence;
 mod camera;
 mod clock;
 #[cfg(not(loom))]
 mod control;
+mod demand;
 mod event;
 mod export;
+mod feed;
 #[allow(unsafe_code)]
 #[allow(unreachable_pub, reason = "the models reach it")]
 mod handover;
 mod inbox;
 #[allow(unsafe_code)]
 mod memory;
+mod news;
 mod pool;
 mod problem;
+mod rate;
 mod reader;
+mod readers;
 mod registry;
 mod settings;
 mod stats;
@@ -90,21 +132,27 @@ mod sync;
 #[cfg(not(loom))]
 #[allow(unsafe_code)]
 mod thread;
+mod watch;
 mod work;
 mod writer;
 
 pub use available::MemoryLimit;
 pub use clock::monotonic_ns;
-pub use export::{FrameExport, SubscribeError};
+pub use export::FrameExport;
+pub use feed::Frame;
+pub use news::News;
 pub use problem::Problem;
+pub use rate::Rate;
 pub use reader::{Counts, Reader};
+pub use readers::{Frames, Readers};
 pub use settings::{HugePages, PREFIX, Settings};
 pub use stats::{CameraState, CameraStats, ExportStats, ReaderStats, RetiredStats, SuspendReason};
 pub use vas_ring::{
     CameraId, CameraIdError, Claim, ColorRange, Component, ComponentView, CopyMode, DropCause, Dropped, FrameEntry,
-    FrameFlags, FrameSink, Geometry, Lease, Missed, Orientation, PixelFormat, Plane, PlaneView, Rational, ReadError,
+    FrameFlags, FrameSink, Geometry, Lease, LengthError, Missed, Orientation, PixelFormat, Plane, PlaneView, Rational,
     SampleError, Samples, SpecError, StreamSpec,
 };
+pub use watch::Watch;
 pub use writer::CameraWriter;
 
 /// For the models in `tests/loom.rs`: the parts, and the control thread's work as plain steps.
@@ -112,6 +160,11 @@ pub use writer::CameraWriter;
 #[doc(hidden)]
 pub mod model {
     pub use crate::handover::{ControlEnd, WriterEnd, handover};
+
+    /// As [`Readers::poll`](crate::Readers::poll), at an invented time.
+    pub fn poll(readers: &mut crate::Readers, now: u64) -> Vec<crate::Frame> {
+        readers.poll_at(now)
+    }
 
     /// One turn of the control thread, which no model has.
     pub fn turn(export: &crate::FrameExport) {

@@ -3,20 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use vas_ring::{Ring, RingSpec, Writer};
+use vas_ring::{Ring, RingSpec};
 
 use crate::camera::{Camera, Suspended};
 use crate::clock::age_of;
 use crate::event::Event;
 use crate::handover::{ControlEnd, handover};
-use crate::inbox::Inbox;
 use crate::memory::{HOME_PLACES, Mapping, RingMemory, budget_bytes, mapping_bytes};
 use crate::pool::{NoMemory, Pool};
-use crate::stats::{CameraState, CameraStats, ExportStats, ReaderStats, RetiredStats, SuspendReason};
-use crate::sync::{AtomicBool, Mutex, Ordering, Queue};
+use crate::stats::{CameraStats, ExportStats, ReaderStats, RetiredStats, SuspendReason};
+use crate::sync::{Arc, AtomicBool, Counter, Mutex, Ordering, Queue};
+use crate::watch::{Joined, Newcomers, Watch};
 use crate::work::{Job, Work};
-use crate::writer::CameraWriter;
-use crate::{CameraId, Settings, SubscribeError};
+use crate::writer::{CameraWriter, Offer};
+use crate::{CameraId, Settings};
 
 /// How long the control thread sleeps while a camera runs: what a first ring or a larger one waits at most, beside the
 /// mapping.
@@ -37,10 +37,12 @@ pub(crate) struct Registry {
     settings: Settings,
     pool: Pool,
     /// Writers that were made and that nobody has looked at. It is what a start takes instead of the lock below.
-    arrivals: Queue<(CameraId, ControlEnd<Writer>)>,
+    arrivals: Queue<(CameraId, ControlEnd<Offer>)>,
     /// All handles of export are gone.
     orphaned: AtomicBool,
     work: Work,
+    /// Changes with each camera that starts, stops, or changes otherwise.
+    changes: Counter,
     /// Held for as long as it takes to look at each camera that runs, never while memory is mapped or unmapped.
     state: Mutex<State>,
 }
@@ -51,6 +53,8 @@ struct State {
     cameras: BTreeMap<CameraId, Box<Camera>>,
     /// Those of them that run. Only these are looked at: a camera that stopped costs nothing but its entry.
     running: Vec<CameraId>,
+    /// Readers of all cameras.
+    newcomers: Vec<Arc<Newcomers>>,
     /// Without a writer, and maybe with readers and leases. A handle is kept to each until nobody else has one, so that
     /// its memory is freed here and nowhere else.
     retired: Vec<Ring>,
@@ -90,6 +94,7 @@ impl Registry {
             arrivals: Queue::new(),
             orphaned: AtomicBool::new(false),
             work: Work::new(),
+            changes: Counter::default(),
             state: Mutex::new(State::default()),
         }
     }
@@ -116,19 +121,32 @@ impl Registry {
         self.orphaned.store(true, Ordering::Release);
     }
 
-    pub(crate) fn subscribe(
-        &self,
-        id: &CameraId,
-    ) -> Result<(crate::sync::Arc<Inbox>, Option<vas_ring::Reader>, u32), SubscribeError> {
-        self.look(|state| match state.cameras.get_mut(id) {
-            Some(camera) => camera.subscribe(id),
-            None => Err(SubscribeError::NotRunning { camera: *id }),
+    /// New readers of the cameras that are asked for, and where those of all cameras find new ones.
+    pub(crate) fn watch(&self, watch: &Watch) -> (Vec<Joined>, Option<Arc<Newcomers>>) {
+        self.look(|state| {
+            let State { cameras, newcomers, .. } = state;
+            newcomers.retain(|all| Arc::strong_count(all) > 1);
+            let Watch { cameras: ids, rate, name } = watch;
+            match ids {
+                Some(ids) => {
+                    let joined = ids.iter().map(|id| cameras.entry(*id).or_default().join(*id, name, *rate));
+                    (joined.collect(), None)
+                }
+                None => {
+                    let known = cameras.iter_mut().filter(|(_, camera)| !camera.is_new());
+                    let joined = known.map(|(id, camera)| camera.join(*id, name, *rate)).collect();
+                    let all = Arc::new(Newcomers::new(name.clone(), *rate));
+                    newcomers.push(all.clone());
+                    (joined, Some(all))
+                }
+            }
         })
     }
 
-    /// Epoch of a camera that runs.
-    pub(crate) fn epoch(&self, id: &CameraId) -> Option<u32> {
-        self.look(|state| state.cameras.get(id).filter(|camera| camera.run.is_some()).map(|camera| camera.epoch))
+    /// A number that changes when cameras do.
+    pub(crate) fn changes(&self) -> u64 {
+        self.look(|_| ());
+        self.changes.get()
     }
 
     /// Cameras that run, by name.
@@ -149,9 +167,15 @@ impl Registry {
 
     /// Sees what decode threads and readers did since the last time.
     fn sweep(&self, state: &mut State, now: Instant, rest: &mut Rest) {
-        let State { cameras, running, retired, started } = state;
+        let State { cameras, running, newcomers, retired, started } = state;
         while let Some((id, end)) = self.arrivals.pop() {
-            let waits = cameras.entry(id).or_default().start(end);
+            let camera = cameras.entry(id).or_default();
+            if camera.is_new() {
+                for all in newcomers.iter() {
+                    all.put(camera.join(id, &all.name, all.rate()));
+                }
+            }
+            let waits = camera.start(end);
             if !waits {
                 running.push(id);
             }
@@ -161,7 +185,9 @@ impl Registry {
         running.retain(|id| {
             let Some(camera) = cameras.get_mut(id) else { return false };
             let changes = camera.follow(retired);
-            camera.forget_readers();
+            if camera.follow_readers() {
+                self.changes.set(self.changes.get().wrapping_add(1));
+            }
             let stopped = changes.stopped.then_some(Event::Stopped);
             let began = changes.began.then_some(Event::Started);
             let resized = changes.resized.map(|generation| Event::Resized { generation });
@@ -185,7 +211,7 @@ impl Registry {
         let mut rest = Rest::default();
         let mut state = self.state.lock();
         self.sweep(&mut state, now, &mut rest);
-        let State { cameras, running, retired, started } = &mut *state;
+        let State { cameras, running, retired, started, .. } = &mut *state;
         let soon = started.is_some_and(|started| now.saturating_duration_since(started) < SOON_FOR);
         let wish = |id: &CameraId| Some((*id, cameras.get_mut(id)?.take_wish(now)?));
         let wishes: Vec<_> = running.iter().filter_map(wish).collect();
@@ -281,32 +307,23 @@ impl Registry {
 }
 
 fn camera_stats(id: CameraId, camera: &Camera, retired: &[Ring]) -> CameraStats {
-    let state = match &camera.run {
-        None => CameraState::Stopped,
-        Some(running) => match &running.suspended {
-            Some(suspended) => CameraState::Suspended(suspended.reason),
-            None if running.ring.is_none() => CameraState::Starting,
-            None if running.is_waiting() => CameraState::Resizing,
-            None => CameraState::Running,
-        },
-    };
     let (published, dropped) = camera.counts();
     let rings = || {
         let past = retired.iter().filter(|ring| ring.identity().camera_id == id);
         camera.rings().chain(past)
     };
-    let readers = camera.readers.iter().filter(|inbox| crate::sync::Arc::strong_count(inbox) > 1).map(|inbox| {
-        let (tally, now) = inbox.stats(|generation, place| {
-            let here = |ring: &&Ring| (ring.identity().epoch, ring.identity().generation) == (inbox.epoch, generation);
+    let readers = camera.audience.readers().map(|inbox| {
+        let (tally, now) = inbox.stats(|(epoch, generation, place)| {
+            let here = |ring: &&Ring| (ring.identity().epoch, ring.identity().generation) == (epoch, generation);
             rings().find(here)?.readers().into_iter().find(|stats| stats.reader == place)
         });
-        ReaderStats::new(inbox.number, inbox.epoch, &tally, now.as_ref())
+        ReaderStats::new(inbox, &tally, now.as_ref())
     });
     CameraStats {
         id,
         epoch: camera.epoch,
         generation: camera.rings().next().map_or(camera.generation, |ring| ring.identity().generation),
-        state,
+        state: camera.state(),
         waiting: camera.run.as_ref().map_or(0, |running| running.waiting.len()),
         offered: published + dropped.total(),
         published,

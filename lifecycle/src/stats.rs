@@ -8,7 +8,7 @@ use vas_ring::{Dropped, Missed, SpecError};
 
 use crate::CameraId;
 use crate::available::MemoryLimit;
-use crate::inbox::Tally;
+use crate::inbox::{Inbox, Tally};
 use crate::memory::OverBudget;
 
 /// All of export at one moment: plain numbers, and a table when it is displayed.
@@ -21,14 +21,13 @@ use crate::memory::OverBudget;
 ///
 /// let export = FrameExport::new(Settings::default());
 /// let writer = export.camera("gate");
-/// let reader = export.subscribe(&"gate".parse()?)?;
+/// let reader = export.subscribe("gate");
 ///
 /// let stats = export.stats();
 /// println!("{stats}"); // A line of memory, a table of cameras, and one of readers.
 /// assert_eq!((stats.cameras[0].offered, stats.cameras[0].readers.len()), (0, 1));
 /// assert!(stats.bytes_in_use <= stats.budget);
 /// # drop((writer, reader));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExportStats {
@@ -76,6 +75,8 @@ pub struct CameraStats {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CameraState {
+    /// It was never started. Readers wait for it.
+    Expected,
     /// It has no ring yet: it waits for its first frame, or for memory to be mapped.
     Starting,
     /// It runs.
@@ -165,9 +166,14 @@ impl fmt::Display for SuspendReason {
 pub struct ReaderStats {
     /// Counts the readers of the camera, from 0.
     pub reader: u64,
-    /// The camera's start that it reads.
-    pub epoch: u32,
-    /// Frames delivered.
+    /// The name that it was given.
+    pub name: String,
+    /// Whether it has a place at the camera's ring.
+    pub has_place: bool,
+    /// Id of the first frame that was offered after it came. From there to the last frame handed out,
+    /// [`seen`](Self::seen) and [`missed`](Self::missed) add up to the frames offered.
+    pub first_frame_id: u64,
+    /// Frames handed out.
     pub seen: u64,
     /// Frames missed up to the last one delivered, or up to the end when a read said so after that, by cause.
     pub missed: Missed,
@@ -186,10 +192,12 @@ pub struct ReaderStats {
 }
 
 impl ReaderStats {
-    pub(crate) fn new(number: u64, epoch: u32, tally: &Tally, now: Option<&vas_ring::ReaderStats>) -> Self {
+    pub(crate) fn new(inbox: &Inbox, tally: &Tally, now: Option<&vas_ring::ReaderStats>) -> Self {
         Self {
-            reader: number,
-            epoch,
+            reader: inbox.number,
+            name: inbox.name.clone(),
+            has_place: inbox.told().has_place,
+            first_frame_id: inbox.first_frame_id,
             seen: tally.seen,
             missed: tally.missed,
             refusals: tally.refusals,
@@ -222,6 +230,7 @@ pub struct RetiredStats {
 impl CameraState {
     fn name(&self) -> &'static str {
         match self {
+            Self::Expected => "expected",
             Self::Starting => "starting",
             Self::Running => "running",
             Self::Resizing => "resizing",
@@ -278,11 +287,11 @@ impl ExportStats {
 
     fn readers_table(&self) -> Table {
         let mut table = Table::new(
-            &[0, 10],
+            &[0, 2, 10],
             [
                 "reader of",
                 "no",
-                "epoch",
+                "name",
                 "seen",
                 "missed",
                 "lag",
@@ -298,7 +307,7 @@ impl ExportStats {
             table.row([
                 camera.id.to_string(),
                 reader.reader.to_string(),
-                reader.epoch.to_string(),
+                reader.name.clone(),
                 reader.seen.to_string(),
                 reader.missed.total().to_string(),
                 reader.lag.to_string(),

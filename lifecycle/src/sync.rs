@@ -8,7 +8,7 @@ mod real {
     use std::cell;
 
     pub(crate) use crossbeam_queue::SegQueue as Queue;
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
     pub(crate) use std::sync::{Arc, Mutex as Lock, MutexGuard};
     pub(crate) use std::thread::yield_now;
 
@@ -31,7 +31,8 @@ mod real {
 use real::Lock;
 #[cfg(not(loom))]
 pub(crate) use real::{
-    Arc, AtomicBool, AtomicU8, AtomicU64, AtomicUsize, MutexGuard, Ordering, Queue, UnsafeCell, fence, yield_now,
+    Arc, AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, MutexGuard, Ordering, Queue, UnsafeCell, fence,
+    yield_now,
 };
 
 #[cfg(loom)]
@@ -39,7 +40,7 @@ use loom::sync::Mutex as Lock;
 #[cfg(loom)]
 pub(crate) use loom::{
     cell::UnsafeCell,
-    sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence},
+    sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
     sync::{Arc, MutexGuard},
     thread::yield_now,
 };
@@ -87,5 +88,24 @@ impl<T> Mutex<T> {
 impl<T> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mutex").finish_non_exhaustive()
+    }
+}
+
+/// A statistic with one writer and any number of onlookers. Nothing is decided by it and nothing is published through
+/// it, so it is not explored by the models, and its accesses are Relaxed: an onlooker may see it late, never torn.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(std::sync::atomic::AtomicU64);
+
+impl Counter {
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self, n: u64) {
+        self.set(self.get().wrapping_add(n));
+    }
+
+    pub(crate) fn set(&self, value: u64) {
+        self.0.store(value, std::sync::atomic::Ordering::Relaxed);
     }
 }

@@ -4,7 +4,9 @@ use std::fmt;
 
 use vas_ring::{Claim, CopyMode, DropCause, FrameSink, MAX_FRAME_BYTES, StreamSpec, Writer};
 
+use crate::demand::{Chooser, Demand};
 use crate::handover::WriterEnd;
+use crate::sync::Arc;
 
 /// Writes one camera's frames, on its decode thread. Dropping it stops the camera.
 ///
@@ -20,7 +22,7 @@ use crate::handover::WriterEnd;
 ///
 /// let export = FrameExport::new(Settings::default());
 /// let mut writer = export.camera("gate");
-/// let mut reader = export.subscribe(&"gate".parse()?)?;
+/// let mut reader = export.subscribe("gate");
 ///
 /// // A decode loop goes on; this one waits, to show the first frame that finds a ring.
 /// let mut claim = loop {
@@ -33,8 +35,7 @@ use crate::handover::WriterEnd;
 /// };
 /// claim.pixels_mut()[..4].copy_from_slice(&[1, 2, 3, 4]);
 /// claim.publish(&FrameEntry { bytes: 4, ..FrameEntry::default() });
-/// assert_eq!(reader.latest()?.expect("published").pixels(), [1, 2, 3, 4]);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// assert_eq!(reader.poll().expect("published").pixels(), [1, 2, 3, 4]);
 /// ```
 pub struct CameraWriter {
     live: Option<Live>,
@@ -54,8 +55,8 @@ impl CameraWriter {
         Self { live: None, copy: CopyMode::Auto }
     }
 
-    pub(crate) fn new(end: WriterEnd<Writer>, copy: CopyMode) -> Self {
-        Self { live: Some(Live { ring: None, end, away: true, asked: 0 }), copy }
+    pub(crate) fn new(end: WriterEnd<Offer>, copy: CopyMode) -> Self {
+        Self { live: Some(Live { ring: None, chooser: None, end, away: true, asked: 0 }), copy }
     }
 
     /// Says before the first frame what frames are going to be like, so that there is a ring for them by then. A host that
@@ -71,6 +72,13 @@ impl CameraWriter {
     }
 }
 
+/// What the control side offers a writer.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    pub(crate) ring: Writer,
+    pub(crate) demand: Arc<Demand>,
+}
+
 impl FrameSink for CameraWriter {
     #[inline]
     fn is_off(&self) -> bool {
@@ -83,14 +91,10 @@ impl FrameSink for CameraWriter {
 
     #[inline]
     fn demand(&mut self, now: impl FnMut() -> u64) -> Result<(), DropCause> {
-        let Some(live) = &mut self.live else { return Err(DropCause::Suspended) };
-        if live.ring.is_none() {
-            live.take_over();
-        }
-        match &mut live.ring {
-            Some(ring) => ring.demand(now),
-            // The first frame asks for the ring, whoever reads.
-            None => Ok(()),
+        match &mut self.live {
+            Some(Live { chooser: Some(chooser), .. }) => chooser.demand(now),
+            Some(live) => live.demand_first(now),
+            None => Err(DropCause::Suspended),
         }
     }
 
@@ -118,7 +122,13 @@ impl FrameSink for CameraWriter {
             live.look_for_room(frame_bytes)?;
         }
         match &mut live.ring {
-            Some(ring) => FrameSink::claim(ring, frame_bytes),
+            Some(ring) => {
+                let claim = FrameSink::claim(ring, frame_bytes)?;
+                if let Some(chooser) = &mut live.chooser {
+                    chooser.claimed(claim.frame_id());
+                }
+                Ok(claim)
+            }
             // `look_for_room` says Ok only when there is one.
             None => Err(DropCause::Starting),
         }
@@ -140,13 +150,22 @@ struct Live {
     // Dropped in this order: the control side takes the camera as stopped when `end` is gone.
     /// None before the first.
     ring: Option<Writer>,
-    end: WriterEnd<Writer>,
+    /// Comes with the first ring.
+    chooser: Option<Chooser>,
+    end: WriterEnd<Offer>,
     away: bool,
     /// Bytes asked for while away; 0 before the first question.
     asked: usize,
 }
 
 impl Live {
+    /// The demand while there was no ring: the first frame asks for that, whoever reads.
+    #[cold]
+    fn demand_first(&mut self, now: impl FnMut() -> u64) -> Result<(), DropCause> {
+        self.take_over();
+        self.chooser.as_mut().map_or(Ok(()), |chooser| chooser.demand(now))
+    }
+
     fn ask(&mut self, frame_bytes: usize) {
         self.away = true;
         self.asked = frame_bytes;
@@ -204,7 +223,7 @@ impl Live {
 
     /// Goes over to the ring that is offered, if one is.
     fn take_over(&mut self) {
-        let Some(mut offer) = self.end.take() else { return };
+        let Some(Offer { ring: mut offer, demand }) = self.end.take() else { return };
         if self.ring.as_mut().is_some_and(|ring| ring.next_frame_id() != offer.next_frame_id()) {
             // It was made for an earlier question; the stream went back meanwhile, and this ring counted on. Dropping it
             // closes it, which tells the control side to make another.
@@ -212,6 +231,8 @@ impl Live {
         }
         // The one that is left is closed. The control side has a handle to it, so nothing is freed here.
         drop(self.ring.replace(offer));
+        // Nor is it here: the camera's entry has a handle to the demand.
+        self.chooser.get_or_insert_with(|| Chooser::new(demand));
         self.settle();
     }
 

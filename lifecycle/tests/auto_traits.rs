@@ -24,4 +24,9 @@ assert_impl_all!(CameraState: Send, Sync, Copy);
 assert_impl_all!(SuspendReason: Send, Sync, Copy);
 // Errors.
 assert_impl_all!(Problem: Send, Sync);
-assert_impl_all!(SubscribeError: Send, Sync);
+assert_impl_all!(Readers: Send, Sync);
+assert_impl_all!(Frame: Send, Sync);
+assert_impl_all!(Frames<'static>: Send, Sync);
+assert_impl_all!(Watch: Send, Sync);
+assert_impl_all!(News: Send, Sync);
+assert_impl_all!(Rate: Send, Sync, Copy);

@@ -32,9 +32,9 @@ fn refusals_at_every_step() {
     refused(1, settings.memory_budget);
 
     // Stopped, and its memory still read: it counts.
-    let mut reader = export.subscribe(&id("a")).unwrap();
+    let mut reader = export.subscribe(id("a"));
     offer(&mut a, P720).unwrap();
-    let lease = reader.latest().unwrap().unwrap();
+    let lease = reader.poll().unwrap();
     drop(a);
     refused(P720, settings.memory_budget);
     drop(reader);
@@ -106,7 +106,7 @@ fn without_memory() {
     let settings = Settings { memory_budget: 1 << 40, huge_pages: HugePages::Off, ..Settings::default() };
     let export = FrameExport::new(settings);
     let mut running = start(&export, "running", P720);
-    let _reader = export.subscribe(&id("running")).unwrap();
+    let _reader = export.subscribe(id("running"));
     let in_use = export.stats().bytes_in_use;
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let has = status.lines().find_map(|line| line.strip_prefix(has)).unwrap();

@@ -18,7 +18,7 @@ use common::{
     P720, P1080, Random, check, control_threads, eventually, id, offer, offer_until_published, resident, room_for,
     start, stream, threads,
 };
-use vas_lifecycle::{CameraState, DropCause, FrameExport, Lease, ReadError, Settings, SubscribeError};
+use vas_lifecycle::{CameraState, DropCause, Frame, FrameExport, Lease, Settings};
 
 #[test]
 fn memory_ends_where_it_began() {
@@ -105,12 +105,7 @@ fn starts_and_stops(random: &mut Random) {
                     writer = writer.expecting(stream(size));
                 }
                 cycles += 1;
-                let mut reader = match export.subscribe(&id(&name)) {
-                    Ok(reader) => reader,
-                    // The other one's ring, of which leases are out that readers left behind.
-                    Err(SubscribeError::Full { .. }) => continue,
-                    Err(error) => panic!("{error}"),
-                };
+                let mut reader = export.subscribe(id(&name));
                 let mut offer = || {
                     offered.fetch_add(1, Ordering::Relaxed);
                     offer(&mut writer, size)
@@ -134,7 +129,7 @@ fn starts_and_stops(random: &mut Random) {
                     let _ = offer();
                 }
                 // It may be at a ring of the other's.
-                if let Ok(Some(lease)) = reader.latest() {
+                if let Some(lease) = reader.poll().map(Frame::into_lease) {
                     check(&lease);
                     match random.below(8) {
                         // As many as the test can account for.
@@ -158,7 +153,7 @@ fn starts_and_stops(random: &mut Random) {
                     }
                     _ => {
                         drop(writer);
-                        while let Ok(Some(frame)) = reader.next() {
+                        while let Some(frame) = reader.poll() {
                             check(&frame);
                         }
                     }
@@ -222,26 +217,26 @@ fn resizes() {
     let (mut held, mut offered) = (VecDeque::new(), 0);
     for epoch in 0..EPOCHS {
         let mut writer = start(&export, "a", P720);
-        let mut reader = export.subscribe(&camera).unwrap();
+        let mut reader = export.subscribe(camera);
         let first = offered;
         for change in 1..=CHANGES {
             // The slots grow for the large ones; the small ones fit into whatever is there.
             for size in [P1080 + 64 * change, P720] {
                 offered = offer_until_published(&mut writer, size) + 1;
-                let frame = reader.next().unwrap().expect("just published");
+                let frame = reader.poll().expect("just published");
                 check(&frame);
                 assert_eq!((frame.frame_id + 1, frame.bytes as usize), (offered, size));
                 assert_eq!((frame.epoch, frame.generation), (epoch as u32, change as u32));
                 if change % 10 == 0 && size != P720 {
-                    held.push_back(frame);
+                    held.push_back(frame.into_lease());
                 }
             }
             held.iter().for_each(check);
             held.drain(..held.len().saturating_sub(2));
         }
         drop(writer);
-        assert_eq!(reader.next().unwrap_err(), ReadError::Closed);
-        let counts = reader.stats();
+        assert!(reader.poll().is_none());
+        let counts = reader.counts();
         assert_eq!((counts.seen, counts.seen + counts.missed.total()), (2 * CHANGES as u64, offered - first));
     }
     over.store(true, Ordering::Relaxed);

@@ -17,8 +17,8 @@ use loom::sync::Arc;
 use loom::thread;
 use vas_lifecycle::model::{handover, turn};
 use vas_lifecycle::{
-    CameraId, CameraWriter, DropCause, FrameEntry, FrameExport, FrameSink, HugePages, Lease, ReadError, Reader,
-    Settings, StreamSpec,
+    CameraWriter, DropCause, Frame, FrameEntry, FrameExport, FrameSink, HugePages, Rate, Reader, Settings, StreamSpec,
+    Watch,
 };
 use vas_ring::{Identity, PixelMemory, Ring, RingSpec};
 
@@ -195,10 +195,6 @@ fn export(budget: usize) -> FrameExport {
     })
 }
 
-fn camera() -> CameraId {
-    "a".parse().unwrap()
-}
-
 fn hint() -> StreamSpec {
     StreamSpec { width: 8, height: 8, frame_bytes: SMALL }
 }
@@ -249,32 +245,28 @@ struct View {
 }
 
 impl View {
-    fn new(reader: Reader) -> Self {
-        Self { reader, last: None }
+    fn new(export: &FrameExport) -> Self {
+        Self { reader: export.subscribe(Watch::camera("a").rate(Rate::Newest)), last: None }
     }
 
-    fn look(&mut self) -> Result<Option<Lease>, ReadError> {
-        let frame = self.reader.latest()?;
+    fn look(&mut self) -> Option<Frame> {
+        let frame = self.reader.poll();
         if let Some(frame) = &frame {
             assert_eq!(frame.pixels()[..8], frame.frame_id.to_ne_bytes());
             let now = (frame.frame_id, frame.generation);
             assert!(self.last.is_none_or(|last| last.0 < now.0 && last.1 <= now.1), "{now:?} after {:?}", self.last);
-            assert_eq!(self.reader.generation(), frame.generation);
+            assert_eq!(self.reader.at(), Some((frame.epoch, frame.generation)));
             self.last = Some(now);
         }
-        Ok(frame)
+        frame
     }
 
     /// Reads to the end. Returns how many frames were accounted for.
     fn end(mut self) -> u64 {
-        loop {
-            match self.look() {
-                Err(ReadError::Closed) => break,
-                Ok(_) | Err(ReadError::Overtaken) => thread::yield_now(),
-                Err(error) => panic!("{error}"),
-            }
+        while self.look().is_some() || self.reader.at().is_some() {
+            thread::yield_now();
         }
-        let counts = self.reader.stats();
+        let counts = self.reader.counts();
         counts.seen + counts.missed.total()
     }
 }
@@ -294,7 +286,7 @@ fn resize_under_a_reader() {
     explore(2, || {
         let export = export(1 << 20);
         let mut writer = start(&export);
-        let mut view = View::new(export.subscribe(&camera()).unwrap());
+        let mut view = View::new(&export);
         let decode = thread::spawn(move || decode(&mut writer, [SMALL, LARGE, LARGE, LARGE]));
         let reading = thread::spawn(move || {
             let held = view.look();
@@ -318,7 +310,7 @@ fn resize_and_back() {
     explore(2, || {
         let export = export(1 << 20);
         let mut writer = start(&export);
-        let view = View::new(export.subscribe(&camera()).unwrap());
+        let view = View::new(&export);
         let decode = thread::spawn(move || decode(&mut writer, [LARGE, SMALL, LARGE, 0, LARGE, SMALL]));
         turn(&export);
         turn(&export);
@@ -342,7 +334,7 @@ fn a_late_answer() {
         let mut writer = start(&export);
         let other = export.camera("b").expecting(hint());
         turn(&export);
-        let view = View::new(export.subscribe(&camera()).unwrap());
+        let view = View::new(&export);
         offer(&mut writer, LARGE);
         // Refused.
         turn(&export);
@@ -381,13 +373,13 @@ fn subscribe_during_a_resize() {
         });
         let joining = thread::spawn({
             let export = export.clone();
-            move || View::new(export.subscribe(&camera()).unwrap())
+            move || View::new(&export)
         });
         let writer = decode.join().unwrap();
         let mut view = joining.join().unwrap();
         // What it sees first is where its span begins; from there to the end there is no hole.
-        let first = view.look().unwrap().map(|frame| frame.frame_id);
-        let before = view.reader.stats();
+        let first = view.look().map(|frame| frame.frame_id);
+        let before = view.reader.counts();
         drop(writer);
         turn(&export);
         let total = view.end();
@@ -407,7 +399,7 @@ fn the_first_ring() {
     explore(3, || {
         let export = export(1 << 20);
         let mut writer = export.camera("a");
-        let mut view = View::new(export.subscribe(&camera()).unwrap());
+        let mut view = View::new(&export);
         let decode = thread::spawn(move || {
             let first = decode(&mut writer, [SMALL, 0, LARGE]);
             // Whatever was answered by then, it stops.
@@ -436,7 +428,7 @@ fn stop_before_the_first_ring() {
     explore(None, || {
         let export = export(1 << 20);
         let mut writer = export.camera("a");
-        let view = View::new(export.subscribe(&camera()).unwrap());
+        let view = View::new(&export);
         let decode = thread::spawn(move || {
             offer(&mut writer, SMALL);
             drop(writer);
@@ -473,9 +465,9 @@ fn start_and_start_again() {
         let mut second = again.join().unwrap();
         turn(&export);
         turn(&export);
-        let mut view = View::new(export.subscribe(&camera()).unwrap());
+        let mut view = View::new(&export);
         assert!(offer(&mut second, SMALL));
-        let frame = view.look().unwrap().expect("just published");
+        let frame = view.look().expect("just published");
         assert_eq!((frame.frame_id, frame.epoch), (2, 1));
         drop((frame, second));
         turn(&export);
@@ -525,7 +517,7 @@ fn subscribe_while_pending_frames_are_settled() {
             offer(&mut writer, SMALL);
             writer
         });
-        let view = View::new(export.subscribe(&camera()).unwrap());
+        let view = View::new(&export);
         let after = export.stats().cameras[0].offered;
         assert!((1..=3).contains(&after), "{after}");
         drop(decode.join().unwrap());
@@ -542,7 +534,7 @@ fn stop_and_start_again() {
     explore(2, || {
         let export = export(1 << 20);
         let mut writer = start(&export);
-        let mut view = View::new(export.subscribe(&camera()).unwrap());
+        let mut view = View::new(&export);
         offer(&mut writer, SMALL);
         let decode = thread::spawn(move || {
             offer(&mut writer, SMALL);
@@ -556,9 +548,9 @@ fn stop_and_start_again() {
         decode.join().unwrap();
         turn(&export);
         offer(&mut again, SMALL);
-        let mut second = View::new(export.subscribe(&camera()).unwrap());
+        let mut second = View::new(&export);
         offer(&mut again, SMALL);
-        let frame = second.look().unwrap().expect("just published");
+        let frame = second.look().expect("just published");
         assert_eq!((frame.frame_id, frame.epoch), (3, 1));
         drop((frame, again));
         assert_eq!(second.end(), 1);
@@ -573,7 +565,7 @@ fn export_goes_first() {
     explore(3, || {
         let export = export(1 << 20);
         let mut writer = start(&export);
-        let mut view = View::new(export.subscribe(&camera()).unwrap());
+        let mut view = View::new(&export);
         offer(&mut writer, SMALL);
         let decode = thread::spawn(move || {
             offer(&mut writer, LARGE);
@@ -598,7 +590,7 @@ fn suspended_and_back() {
         let settings = *export(0).settings().unwrap();
         let export = export(settings.ring_bytes(SMALL).unwrap());
         let mut writer = start(&export);
-        let view = View::new(export.subscribe(&camera()).unwrap());
+        let view = View::new(&export);
         let decode = thread::spawn(move || {
             decode(&mut writer, [LARGE, 0, LARGE, SMALL]);
             writer

@@ -1,6 +1,6 @@
 //! Where readers get their frames: a ring's reader, or a camera's over all of its rings.
 
-use vas_lifecycle::Counts;
+use vas_lifecycle::{Counts, Frame, Rate};
 use vas_ring::{Lease, ReadError};
 
 use crate::readers::Stepped;
@@ -26,7 +26,7 @@ pub enum Taken {
     Nothing,
     /// There is a new frame, and as many leases are out as may be.
     Refused,
-    /// There is no writer.
+    /// There is no writer, and all that there was is seen. A camera may be started again.
     Closed,
 }
 
@@ -72,16 +72,28 @@ impl Source for vas_ring::Reader {
     }
 }
 
+/// Its rate is [`Rate::Newest`] or [`Rate::EveryFrame`], as it is asked. That all leases are out is not told.
 impl Source for vas_lifecycle::Reader {
     fn newest(&mut self) -> Taken {
-        self.latest().into()
+        take(self, Rate::Newest)
     }
 
     fn oldest(&mut self) -> Taken {
-        self.next().into()
+        take(self, Rate::EveryFrame)
     }
 
     fn counts(&self) -> Counts {
-        self.stats()
+        vas_lifecycle::Reader::counts(self)
+    }
+}
+
+fn take(reader: &mut vas_lifecycle::Reader, rate: Rate) -> Taken {
+    if reader.rate() != rate {
+        reader.set_rate(rate);
+    }
+    match reader.poll().map(Frame::into_lease) {
+        Some(frame) => Taken::Frame(frame),
+        None if reader.at().is_none() => Taken::Closed,
+        None => Taken::Nothing,
     }
 }

@@ -116,7 +116,7 @@ pub use identity::Identity;
 pub use lease::Lease;
 pub use memory::{HeapMemory, PixelMemory};
 pub use pixel_format::{Component, PixelFormat};
-pub use plane::{ComponentView, PlaneView, SampleError, Samples};
+pub use plane::{ComponentView, LengthError, PlaneView, SampleError, Samples};
 pub use reader::{ReadError, Reader};
 pub use retired::Retired;
 pub use ring::{Ring, RingError, SubscribeError};

@@ -130,6 +130,31 @@ impl<'a> PlaneView<'a> {
         (0..this.height()).map(move |y| this.row(y).unwrap_or_default())
     }
 
+    /// Bytes of all rows without their padding: `row_bytes * height`.
+    pub fn packed_bytes(&self) -> usize {
+        self.row_bytes() * self.height()
+    }
+
+    /// Copies all rows into `to`, one right after the other, without their padding.
+    ///
+    /// # Errors
+    ///
+    /// When `to` is not [`packed_bytes`](Self::packed_bytes) long. Nothing is copied then.
+    pub fn copy_into(&self, to: &mut [u8]) -> Result<(), LengthError> {
+        let (needed, given) = (self.packed_bytes(), to.len());
+        if given != needed {
+            return Err(LengthError { needed, given });
+        }
+        if self.stride() == self.row_bytes() || self.height() <= 1 {
+            to.copy_from_slice(self.bytes);
+            return Ok(());
+        }
+        for (to, row) in to.chunks_exact_mut(self.row_bytes().max(1)).zip(self.rows()) {
+            to.copy_from_slice(row);
+        }
+        Ok(())
+    }
+
     /// Row `y` as samples of up to 8 bits, one for each byte.
     ///
     /// The samples of a plane that several components share follow each other as in the row, with the byte of padding
@@ -339,6 +364,23 @@ impl Iterator for Samples<'_> {
 }
 
 impl ExactSizeIterator for Samples<'_> {}
+
+/// A buffer of another length than what is to be copied into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LengthError {
+    /// Bytes needed.
+    pub needed: usize,
+    /// Bytes given.
+    pub given: usize,
+}
+
+impl fmt::Display for LengthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the rows take {} bytes, and the buffer has {}", self.needed, self.given)
+    }
+}
+
+impl core::error::Error for LengthError {}
 
 /// Why a row cannot be read as samples in the way that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

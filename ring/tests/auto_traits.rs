@@ -44,6 +44,7 @@ assert_impl_all!(ClaimError: Send, Sync, Copy);
 assert_impl_all!(ReadError: Send, Sync, Copy);
 assert_impl_all!(RingError: Send, Sync, Copy);
 assert_impl_all!(SampleError: Send, Sync, Copy);
+assert_impl_all!(LengthError: Send, Sync, Copy);
 assert_impl_all!(SpecError: Send, Sync, Copy);
 assert_impl_all!(SubscribeError: Send, Sync, Copy);
 

@@ -6,10 +6,11 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use vas_lifecycle::{CameraId, CameraStats, FrameExport, Missed};
+use vas_lifecycle::{CameraId, CameraStats, FrameExport, Missed, Watch};
 use vas_reader_testkit::readers::keep_quiet_about_panics;
 
 use super::reader::Seat;
@@ -39,6 +40,8 @@ pub struct Audience {
     export: FrameExport,
     seats: Vec<Arc<Seat>>,
     threads: Vec<JoinHandle<()>>,
+    /// No camera is started any more.
+    over: Arc<AtomicBool>,
 }
 
 impl Audience {
@@ -46,17 +49,20 @@ impl Audience {
     /// `playing`, or none.
     pub fn join(vas: &Arc<Vas>, cameras: &[Arc<Camera>], kinds: &[Kind], playing: Option<Duration>) -> Self {
         let export = vas.export.clone();
-        let mut audience = Self { export, seats: Vec::new(), threads: Vec::new() };
+        let mut audience =
+            Self { export: export.clone(), seats: Vec::new(), threads: Vec::new(), over: Arc::default() };
         if audience.export.is_enabled() {
             if kinds.contains(&Kind::Panicking) {
                 keep_quiet_about_panics();
             }
             for (camera, kind) in cameras.iter().flat_map(|camera| kinds.iter().map(move |kind| (camera, *kind))) {
                 let seat = Arc::new(Seat::new(&camera.name, kind, playing));
-                let (vas, taken) = (vas.clone(), seat.clone());
+                let reader = export.subscribe(Watch::camera(&camera.name).name(kind.name()));
+                let (export, taken, over) = (export.clone(), seat.clone(), audience.over.clone());
                 // The kernel keeps 15 bytes of a name.
                 let thread = thread::Builder::new().name(format!("{}-reader", kind.name()));
-                let thread = thread.spawn(move || taken.attend(&vas)).expect("the system gives a thread");
+                let thread =
+                    thread.spawn(move || taken.attend(reader, &export, &over)).expect("the system gives a thread");
                 audience.seats.push(seat);
                 audience.threads.push(thread);
             }
@@ -84,8 +90,11 @@ impl Audience {
         })
     }
 
-    /// Waits for the readers, who leave when their cameras have stopped. Returns what they found wrong.
+    /// Waits for the readers, who leave now that their cameras have stopped, when they have seen all. Returns what they found
+    /// wrong.
     pub fn leave(&mut self) -> Vec<String> {
+        // Ordering: Release pairs with the Acquire of `Seat::attend`.
+        self.over.store(true, Ordering::Release);
         let mut wrong = Vec::new();
         for (thread, seat) in self.threads.drain(..).zip(&self.seats) {
             if thread.join().is_err() {

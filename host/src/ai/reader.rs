@@ -1,11 +1,12 @@
 //! One reader on a thread of its own, which checks what it gets and keeps some of it as pictures.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vas_lifecycle::{CameraId, CameraState, CameraStats, Counts, Lease};
+use vas_lifecycle::{CameraStats, Counts, FrameExport, Lease};
 use vas_reader_testkit::check::{Loss, Order};
 use vas_reader_testkit::readers::{Brisk, Leaking, Panicking, Slow, Spinning, Stalled, Step, Stepped};
 use vas_reader_testkit::snapshot::Picture;
@@ -13,7 +14,6 @@ use vas_reader_testkit::snapshot::Picture;
 use super::audience::camera_stats;
 use super::sheet;
 use crate::ai::Kind;
-use crate::vas::Vas;
 
 /// How long the slow reader holds each frame.
 const HOLD: Duration = Duration::from_millis(300);
@@ -23,8 +23,6 @@ const LONG_HOLD: Duration = Duration::from_millis(500);
 const PANIC_EVERY: u64 = 3;
 /// How often the spinning reader asks in a step.
 const SPINS: u32 = 1000;
-/// How often a reader is refused before it looks whether its camera still runs: with all its leases out it is not told.
-const REFUSALS: u32 = 50;
 /// How long readers sleep between two looks.
 const POLL: Duration = Duration::from_millis(1);
 /// What goes wrong again and again is told this often.
@@ -68,11 +66,8 @@ pub(super) struct Seat {
 /// What a reader notes down.
 #[derive(Default)]
 pub(super) struct Notes {
-    /// Of the subscriptions that have ended.
-    past: Counts,
-    /// Of this subscription.
-    present: Counts,
-    /// Frames offered and published in the spans of subscriptions that have ended, as the camera counts them.
+    counts: Counts,
+    /// Frames offered and published since the reader came, as the camera counts them; known at the end.
     span: Offered,
     last_id: Option<u64>,
     /// Epoch and generation of the last frame.
@@ -101,27 +96,17 @@ struct Offered {
     published: u64,
 }
 
-impl From<&CameraStats> for Offered {
-    fn from(stats: &CameraStats) -> Self {
-        Self { offered: stats.offered, published: stats.published }
-    }
-}
-
 impl Notes {
     pub(super) fn counts(&self) -> Counts {
-        let mut sum = self.past;
-        sum.seen += self.present.seen;
-        sum.missed += self.present.missed;
-        sum.refusals += self.present.refusals;
-        sum
+        self.counts
     }
 
-    /// Frames offered in the reader's spans.
+    /// Frames offered since the reader came.
     pub(super) fn span(&self) -> u64 {
         self.span.offered
     }
 
-    /// Frames published in the reader's spans.
+    /// Of these, frames published.
     pub(super) fn published(&self) -> u64 {
         self.span.published
     }
@@ -145,21 +130,6 @@ impl Notes {
             }
         }
     }
-
-    /// Ends a subscription that began when the camera was between two counts, and ended at a third.
-    fn close(&mut self, [before, after]: [Offered; 2], end: Offered) {
-        let counts = std::mem::take(&mut self.present);
-        // The camera went on while the reader subscribed, so the span's start is only known to lie between the two.
-        // Where it lies there, the reader's own count says.
-        let span =
-            |end: u64, counted: u64, before: u64, after: u64| end - end.saturating_sub(counted).clamp(before, after);
-        self.span.offered += span(end.offered, counts.seen + counts.missed.total(), before.offered, after.offered);
-        self.span.published +=
-            span(end.published, counts.seen + counts.missed.published(), before.published, after.published);
-        self.past.seen += counts.seen;
-        self.past.missed += counts.missed;
-        self.past.refusals += counts.refusals;
-    }
 }
 
 impl Seat {
@@ -173,70 +143,59 @@ impl Seat {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the camera, over all its starts, until the host ends.
-    pub(super) fn attend(&self, vas: &Vas) {
-        let Ok(id) = self.camera.parse() else { return };
+    /// Reads the camera, over all its starts, until `over` says that it is not started again.
+    pub(super) fn attend(&self, source: vas_lifecycle::Reader, export: &FrameExport, over: &AtomicBool) {
+        let id = *source.camera();
         let start = Instant::now();
         let (mut order, mut loss) = (Order::default(), Loss::default());
-        while let Some((before, source, after)) = subscribed(vas, &id) {
-            let epoch = source.epoch();
-            let mut reader = self.kind.reader(source);
-            let mut refused = 0;
-            let stepped_out = loop {
-                let mut frame = None;
-                let step = || {
-                    reader.step(start.elapsed(), &mut |lease| {
-                        frame = Some(*lease.entry());
-                        self.look(lease, start.elapsed());
-                    })
-                };
-                let stepped = catch_unwind(AssertUnwindSafe(step));
-                let mut notes = self.notes();
-                notes.panics += u64::from(stepped.is_err());
-                let stepped = stepped.unwrap_or(Stepped::Took);
-                notes.present = reader.counts();
-                if let Some(entry) = frame {
-                    notes.complain(order.check(&entry));
-                    let counts = notes.counts();
-                    notes.complain(loss.check(&entry, &counts));
-                    notes.last_id = Some(entry.frame_id);
-                    notes.of_ring(entry.epoch, entry.generation);
-                }
-                if stepped == Stepped::Closed {
-                    break stepped;
-                }
-                drop(notes);
-                refused = if stepped == Stepped::Refused { refused + 1 } else { 0 };
-                if refused == REFUSALS {
-                    refused = 0;
-                    if is_over(vas, &id, epoch) {
-                        break stepped;
-                    }
-                }
-                if stepped != Stepped::Took && self.kind != Kind::Spinning {
-                    thread::sleep(POLL);
-                }
+        let mut reader = self.kind.reader(source);
+        loop {
+            // Before it looks: a camera that is over now has nothing left to read then. Ordering: Acquire pairs with the
+            // Release of `Audience::leave`: the camera has stopped.
+            let over = over.load(Ordering::Acquire);
+            if over {
+                // Export takes note of that by now, and of frames that went to no ring.
+                drop(export.stats());
+            }
+            let mut frame = None;
+            let step = || {
+                reader.step(start.elapsed(), &mut |lease| {
+                    frame = Some(*lease.entry());
+                    self.look(lease, start.elapsed());
+                })
             };
-            let told = stepped_out == Stepped::Closed;
-            let end = camera_stats(&vas.export, &id).filter(|stats| stats.epoch == epoch);
+            let stepped = catch_unwind(AssertUnwindSafe(step));
             let mut notes = self.notes();
-            let counts = notes.counts();
-            let end = match end {
-                Some(stats) if told => {
+            notes.panics += u64::from(stepped.is_err());
+            let stepped = stepped.unwrap_or(Stepped::Took);
+            notes.counts = reader.counts();
+            if let Some(entry) = frame {
+                notes.complain(order.check(&entry));
+                let counts = notes.counts;
+                notes.complain(loss.check(&entry, &counts));
+                notes.last_id = Some(entry.frame_id);
+                notes.of_ring(entry.epoch, entry.generation);
+            }
+            if over && stepped == Stepped::Closed {
+                if let Some(stats) = camera_stats(export, &id) {
+                    let counts = notes.counts;
                     notes.complain(loss.close(&counts, stats.offered).map(drop));
-                    Offered::from(&stats)
+                    notes.span = self.span(&stats);
                 }
-                // It was started again already, or the reader was not told of the end: where it was in between, only
-                // the reader's count says.
-                _ => Offered {
-                    offered: before.offered + notes.present.seen + notes.present.missed.total(),
-                    published: before.published + notes.present.seen + notes.present.missed.published(),
-                },
-            };
-            notes.close([before, after], end);
-            // Frames that pass by before the next subscription are not this reader's loss.
-            loss = Loss::default();
+                return;
+            }
+            drop(notes);
+            if stepped != Stepped::Took && self.kind != Kind::Spinning {
+                thread::sleep(POLL);
+            }
         }
+    }
+
+    /// Frames offered since the reader came. It comes before its camera, so all that were published were since then.
+    fn span(&self, camera: &CameraStats) -> Offered {
+        let mine = camera.readers.iter().find(|reader| reader.name == self.kind.name());
+        let first = mine.map_or(0, |reader| reader.first_frame_id);
+        Offered { offered: camera.offered - first, published: camera.published }
     }
 
     /// Looks at a borrowed frame: takes a picture when it is time for one.
@@ -256,23 +215,4 @@ impl Seat {
             }
         }
     }
-}
-
-/// Whether the camera has ended its start `epoch`.
-fn is_over(vas: &Vas, id: &CameraId, epoch: u32) -> bool {
-    camera_stats(&vas.export, id).is_none_or(|stats| stats.epoch != epoch || stats.state == CameraState::Stopped)
-}
-
-/// Subscribes as soon as the camera runs; none when the host ends before. With the reader comes where the camera was
-/// before it subscribed, and after.
-fn subscribed(vas: &Vas, id: &CameraId) -> Option<(Offered, vas_lifecycle::Reader, Offered)> {
-    let now = || camera_stats(&vas.export, id).map_or_else(Offered::default, |stats| Offered::from(&stats));
-    while !vas.stop.is_set() {
-        let before = now();
-        if let Ok(reader) = vas.export.subscribe(id) {
-            return Some((before, reader, now()));
-        }
-        vas.stop.wait(POLL);
-    }
-    None
 }

@@ -27,6 +27,11 @@ impl<S: Source> Stalled<S> {
     pub fn held(&self) -> &[Lease] {
         &self.held
     }
+
+    /// Gives all of them back.
+    pub fn let_go(&mut self) {
+        self.held.clear();
+    }
 }
 
 impl<S: Source> Step for Stalled<S> {
@@ -52,6 +57,13 @@ impl<S: Source> Leaking<S> {
     /// A reader of `source`.
     pub fn new(source: S) -> Self {
         Self { source }
+    }
+}
+
+impl<S> Leaking<S> {
+    /// What it read, for a reader that does not leak.
+    pub fn into_source(self) -> S {
+        self.source
     }
 }
 

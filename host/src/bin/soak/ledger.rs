@@ -2,14 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
 
 /// Frames whose sums are kept: seconds of them, and a reader takes one of the newest few.
 const KEPT: usize = 1 << 14;
-/// How long a reader that was told of the end waits until the camera's thread has written it down.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// One camera's.
 pub(crate) struct Ledger {
     books: Mutex<Books>,
@@ -48,21 +43,9 @@ impl Ledger {
         self.books().ends.insert(epoch, next);
     }
 
-    /// Whether a start has ended.
-    pub(crate) fn has_ended(&self, epoch: u32) -> bool {
-        self.books().ends.contains_key(&epoch)
-    }
-
-    /// The id after the last frame of a start that readers say has ended; none when the camera says it has not.
-    pub(crate) fn end_of(&self, epoch: u32) -> Option<u64> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let end = self.books().ends.get(&epoch).copied();
-            if end.is_some() || Instant::now() >= deadline {
-                return end;
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
+    /// The id after the last frame of all.
+    pub(crate) fn end_of_all(&self) -> u64 {
+        self.books().ends.values().copied().max().unwrap_or(0)
     }
 
     /// The camera is not started again.

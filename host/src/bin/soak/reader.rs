@@ -1,11 +1,11 @@
-//! Readers good and bad, which subscribe to each start of their camera and check all that they get.
+//! Readers good and bad, which read their camera over all its starts and check all that they get.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::slice;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vas_lifecycle::{Counts, FrameExport, Lease, Missed, Reader, SubscribeError};
+use vas_lifecycle::{Counts, FrameExport, Lease, Missed, Reader, Watch};
 use vas_reader_testkit::check::{Loss, Order};
 use vas_reader_testkit::readers::{Brisk, Leaking, Panicking, Pick, Slow, Spinning, Stalled, Step, Stepped};
 
@@ -20,7 +20,7 @@ const LINGER: Duration = Duration::from_millis(50);
 const PANIC_EVERY: u64 = 7;
 /// How often the spinning reader asks in a step.
 const SPINS: u32 = 1000;
-/// In how many starts the leaking reader leaks. It costs a ring each time, for good.
+/// In how many starts the leaking reader leaks.
 const LEAKY_STARTS: u64 = 2;
 /// How long readers sleep between two looks.
 const POLL: Duration = Duration::from_millis(1);
@@ -62,11 +62,12 @@ impl Kind {
     }
 }
 
-/// What a reader counted over all its subscriptions.
+/// What a reader counted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Notes {
-    pub(crate) subscriptions: u64,
-    /// Frames offered in the subscriptions that were read to their end.
+    /// Starts of the camera that it saw frames of.
+    pub(crate) starts: u64,
+    /// Frames offered from its subscription to the end.
     pub(crate) spans: u64,
     pub(crate) seen: u64,
     pub(crate) missed: Missed,
@@ -132,31 +133,18 @@ impl Seat<'_> {
     /// Reads the camera, over all its starts, until it is not started again.
     pub(crate) fn attend(&self, export: &FrameExport) -> Notes {
         let mut notes = Notes::default();
-        let mut order = Order::default();
+        let (mut order, mut loss) = (Order::default(), Loss::default());
         let start = Instant::now();
+        let source = export.subscribe(Watch::from(self.camera.id).name(self.kind.name()));
+        let mut reader = Behaviour::new(self.kind, source);
+        let (mut waits, mut epoch) = (0, None);
         loop {
-            // Before it subscribes: a camera that is over now has nothing left to read then.
+            // Before it looks: a camera that is over now has nothing left to read then.
             let over = self.camera.ledger.is_over();
-            match export.subscribe(&self.camera.id) {
-                Ok(reader) => self.read(reader, start, &mut order, &mut notes),
-                Err(SubscribeError::NotRunning { .. }) if over => return notes,
-                Err(SubscribeError::NotRunning { .. }) => thread::sleep(POLL),
-                Err(error) => {
-                    notes.fault(error);
-                    return notes;
-                }
+            if over {
+                // The control side takes note of the end by now, and of frames that went to no ring.
+                drop(export.stats());
             }
-        }
-    }
-
-    fn read(&self, reader: Reader, start: Instant, order: &mut Order, notes: &mut Notes) {
-        let epoch = reader.epoch();
-        let leaky = self.kind == Kind::Leaking && notes.subscriptions < LEAKY_STARTS;
-        notes.subscriptions += 1;
-        let mut reader = Behaviour::new(self.kind, leaky, reader);
-        let mut loss = Loss::default();
-        let mut waits = 0;
-        loop {
             let mut taken = None;
             let step = || {
                 reader.step().step(start.elapsed(), &mut |frame| {
@@ -169,18 +157,19 @@ impl Seat<'_> {
             notes.panics += u64::from(stepped.is_err());
             let stepped = stepped.unwrap_or(Stepped::Took);
             if let Some(entry) = taken {
-                notes.leaked += u64::from(leaky && self.sabotage != Some(Sabotage::Leak));
+                let leaks = matches!(reader, Behaviour::Leaking(_)) && self.sabotage != Some(Sabotage::Leak);
+                notes.leaked += u64::from(leaks);
                 notes.complain(loss.check(&entry, &reader.step().counts()));
+                if epoch.replace(entry.epoch) != Some(entry.epoch) {
+                    notes.starts += 1;
+                    // What was held beyond the camera's stop has to be what it was.
+                    self.look_again(&reader, &mut notes);
+                    reader = reader.in_start(notes.starts);
+                }
             }
-            let ended = match stepped {
-                Stepped::Closed => true,
-                // With all its leases out it is not told.
-                Stepped::Refused => self.camera.ledger.has_ended(epoch),
-                Stepped::Took | Stepped::Waited => false,
-            };
-            if ended {
-                self.close(epoch, stepped, &mut reader, &loss, notes);
-                return;
+            if over && stepped == Stepped::Closed {
+                self.close(&mut reader, &loss, &mut notes);
+                return notes;
             }
             if stepped == Stepped::Took {
                 waits = 0;
@@ -188,30 +177,26 @@ impl Seat<'_> {
             }
             waits += 1;
             if waits % AGAIN == 0 && self.kind == Kind::Slow {
-                reader.held().iter().for_each(|frame| notes.compare(self.camera, frame));
+                self.look_again(&reader, &mut notes);
             }
             thread::sleep(POLL);
         }
     }
 
-    /// The subscription's last sums. What is still held has to be what it was.
-    fn close(&self, epoch: u32, stepped: Stepped, reader: &mut Behaviour, loss: &Loss, notes: &mut Notes) {
+    fn look_again(&self, reader: &Behaviour, notes: &mut Notes) {
+        reader.held().iter().for_each(|frame| notes.compare(self.camera, frame));
+    }
+
+    /// The last sums.
+    fn close(&self, reader: &mut Behaviour, loss: &Loss, notes: &mut Notes) {
         let counts = reader.step().counts();
-        if stepped == Stepped::Closed {
-            match self.camera.ledger.end_of(epoch).ok_or("the camera did not stop".to_owned()) {
-                Ok(end) => match loss.close(&counts, end) {
-                    Ok(span) => notes.spans += span,
-                    Err(error) => notes.fault(error),
-                },
-                Err(error) => notes.fault(error),
-            }
-        } else {
-            // Nobody told it of the frames after its last one.
-            notes.spans += counts.seen + counts.missed.total();
+        match loss.close(&counts, self.camera.ledger.end_of_all()) {
+            Ok(span) => notes.spans += span,
+            Err(error) => notes.fault(error),
         }
         if !reader.held().is_empty() {
             thread::sleep(LINGER);
-            reader.held().iter().for_each(|frame| notes.compare(self.camera, frame));
+            self.look_again(reader, notes);
         }
         let Counts { seen, missed, refusals } = counts;
         notes.seen += seen;
@@ -225,17 +210,32 @@ enum Behaviour {
     Plain(Box<dyn Step>),
     Slow(Slow<Reader>),
     Stalled(Stalled<Reader>),
+    Leaking(Leaking<Reader>),
 }
 
 impl Behaviour {
-    fn new(kind: Kind, leaky: bool, reader: Reader) -> Self {
+    fn new(kind: Kind, reader: Reader) -> Self {
         match kind {
             Kind::Slow => Self::Slow(Slow::new(reader, HOLD)),
             Kind::Stalled => Self::Stalled(Stalled::new(reader)),
-            Kind::Leaking if leaky => Self::Plain(Box::new(Leaking::new(reader))),
-            Kind::Brisk | Kind::Leaking => Self::Plain(Box::new(Brisk::picking(reader, Pick::Oldest))),
+            Kind::Leaking => Self::Leaking(Leaking::new(reader)),
+            Kind::Brisk => Self::Plain(Box::new(Brisk::picking(reader, Pick::Oldest))),
             Kind::Panicking => Self::Plain(Box::new(Panicking::new(reader, PANIC_EVERY))),
             Kind::Spinning => Self::Plain(Box::new(Spinning::new(reader, SPINS))),
+        }
+    }
+
+    /// As it goes on in the n-th start of the camera that it sees.
+    fn in_start(mut self, start: u64) -> Self {
+        match self {
+            Self::Leaking(reader) if start > LEAKY_STARTS => {
+                Self::Plain(Box::new(Brisk::picking(reader.into_source(), Pick::Oldest)))
+            }
+            Self::Stalled(ref mut reader) => {
+                reader.let_go();
+                self
+            }
+            _ => self,
         }
     }
 
@@ -244,12 +244,13 @@ impl Behaviour {
             Self::Plain(reader) => &mut **reader,
             Self::Slow(reader) => reader,
             Self::Stalled(reader) => reader,
+            Self::Leaking(reader) => reader,
         }
     }
 
     fn held(&self) -> &[Lease] {
         match self {
-            Self::Plain(_) => &[],
+            Self::Plain(_) | Self::Leaking(_) => &[],
             Self::Slow(reader) => reader.held().map_or(&[], slice::from_ref),
             Self::Stalled(reader) => reader.held(),
         }

@@ -48,7 +48,7 @@ impl Report {
             let reader = |(kind, notes): &(Kind, Notes)| {
                 json!({
                     "reader": kind.name(),
-                    "subscriptions": notes.subscriptions,
+                    "starts": notes.starts,
                     "span": notes.spans,
                     "seen": notes.seen,
                     "missed": causes(&notes.missed),
@@ -217,7 +217,7 @@ fn cameras(outcome: &Outcome) -> Table {
 /// The readers of all cameras, by kind.
 fn readers(outcome: &Outcome) -> Table {
     let mut table =
-        Table::new(["readers", "subscribed", "offered", "seen", "compared", "refusals", "panics", "leaked", "missed"]);
+        Table::new(["readers", "starts", "offered", "seen", "compared", "refusals", "panics", "leaked", "missed"]);
     for kind in Kind::ALL {
         let of_kind = || outcome.cameras.iter().flat_map(|camera| &camera.readers).filter(|(of, _)| *of == kind);
         let total = |of: fn(&Notes) -> u64| of_kind().map(|(_, notes)| of(notes)).sum::<u64>().to_string();
@@ -225,7 +225,7 @@ fn readers(outcome: &Outcome) -> Table {
         of_kind().for_each(|(_, notes)| missed += notes.missed);
         table.row([
             kind.name().to_owned(),
-            total(|notes| notes.subscriptions),
+            total(|notes| notes.starts),
             total(|notes| notes.spans),
             total(|notes| notes.seen),
             total(|notes| notes.compared),
