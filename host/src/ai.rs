@@ -40,7 +40,7 @@ mod absent {
     pub struct Audience;
 
     impl Audience {
-        pub fn join(_: &Arc<Vas>, _: &[Arc<Camera>], _: &[Kind], _: Option<Duration>) -> Self {
+        pub fn join(_: &Arc<Vas>, _: &[Arc<Camera>], _: &[Vec<Kind>], _: Option<Duration>) -> Self {
             Self
         }
 

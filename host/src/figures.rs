@@ -166,7 +166,7 @@ impl CameraFigures {
             faults.push(format!("{name}: {offered} offered, but {published} published and {dropped} dropped"));
         }
         for ReaderFigures { name: reader, span, published, seen, missed, .. } in readers {
-            let unpublished = missed.get("dropped").copied().unwrap_or(0);
+            let unpublished: u64 = ["dropped", "not wanted"].iter().filter_map(|cause| missed.get(cause)).sum();
             let missed: u64 = missed.values().sum();
             if *span != seen + missed {
                 faults.push(format!("{name}, {reader}: {span} offered, but {seen} seen and {missed} missed"));

@@ -33,7 +33,8 @@ pub struct Run {
     pub cameras: Vec<Arc<Camera>>,
     sources: Vec<Source>,
     outputs: Outputs,
-    readers: Vec<Kind>,
+    /// For each camera.
+    readers: Vec<Vec<Kind>>,
     pictures: bool,
 }
 
@@ -57,7 +58,7 @@ impl Run {
             joined.collect::<Vec<_>>()
         });
         let sources = gathered(opened)?;
-        let readers = Kind::USUAL.into();
+        let readers = vec![Kind::USUAL.to_vec(); cameras.len()];
         Ok(Self { vas, cameras, sources, outputs: Outputs::default(), readers, pictures: true })
     }
 
@@ -75,7 +76,15 @@ impl Run {
 
     /// Which readers each camera has, instead of the usual ones.
     pub fn with_readers(mut self, readers: Vec<Kind>) -> Self {
-        self.readers = readers;
+        self.readers.fill(readers);
+        self
+    }
+
+    /// Of several cameras, the last has one reader that wants a few frames a second.
+    pub fn with_a_rated_reader(mut self) -> Self {
+        if let [_, .., last] = &mut self.readers[..] {
+            *last = vec![Kind::Rated];
+        }
         self
     }
 

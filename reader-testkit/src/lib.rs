@@ -1,7 +1,7 @@
 //! For tests of whatever reads the frame ring: readers that behave well and badly, checkers of what a reader is
 //! promised, and pictures of borrowed frames.
 //!
-//! * [`readers`]: brisk, slow, stalled, leaking, panicking and spinning ones, each a plain step without a thread of
+//! * [`readers`]: brisk, slow, rated, stalled, leaking, panicking and spinning ones, each a plain step without a thread of
 //!   its own, so that models, tests and programs share them.
 //! * [`check`]: that frames come in order, that the loss is exact, that no picture is torn.
 //! * `snapshot`, with the feature of that name: a borrowed frame as RGB and as a PNG file.

@@ -9,7 +9,7 @@ use vas_lifecycle::Counts;
 use vas_ring::Lease;
 
 pub use hostile::{Leaking, PANIC_MESSAGE, Panicking, Spinning, Stalled, keep_quiet_about_panics};
-pub use polite::{Brisk, Slow};
+pub use polite::{Brisk, Rated, Slow};
 
 /// A reader, one step at a time. No step blocks.
 pub trait Step {

@@ -91,6 +91,11 @@ fn take(reader: &mut vas_lifecycle::Reader, rate: Rate) -> Taken {
     if reader.rate() != rate {
         reader.set_rate(rate);
     }
+    polled(reader)
+}
+
+/// A frame at the rate that the reader has.
+pub(crate) fn polled(reader: &mut vas_lifecycle::Reader) -> Taken {
     match reader.poll().map(Frame::into_lease) {
         Some(frame) => Taken::Frame(frame),
         None if reader.at().is_none() => Taken::Closed,

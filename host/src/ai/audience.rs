@@ -45,19 +45,21 @@ pub struct Audience {
 }
 
 impl Audience {
-    /// Has readers of these kinds wait for each camera. They take pictures for a contact sheet of a run that takes
-    /// `playing`, or none.
-    pub fn join(vas: &Arc<Vas>, cameras: &[Arc<Camera>], kinds: &[Kind], playing: Option<Duration>) -> Self {
+    /// Has readers wait for the cameras, each camera those of its kinds. They take pictures for a contact sheet of a run that
+    /// takes `playing`, or none.
+    pub fn join(vas: &Arc<Vas>, cameras: &[Arc<Camera>], kinds: &[Vec<Kind>], playing: Option<Duration>) -> Self {
         let export = vas.export.clone();
         let mut audience =
             Self { export: export.clone(), seats: Vec::new(), threads: Vec::new(), over: Arc::default() };
         if audience.export.is_enabled() {
-            if kinds.contains(&Kind::Panicking) {
+            if kinds.iter().flatten().any(|kind| *kind == Kind::Panicking) {
                 keep_quiet_about_panics();
             }
-            for (camera, kind) in cameras.iter().flat_map(|camera| kinds.iter().map(move |kind| (camera, *kind))) {
+            let each =
+                |(camera, kinds): (_, &Vec<Kind>)| kinds.iter().map(move |kind| (camera, *kind)).collect::<Vec<_>>();
+            for (camera, kind) in cameras.iter().zip(kinds).flat_map(each) {
                 let seat = Arc::new(Seat::new(&camera.name, kind, playing));
-                let reader = export.subscribe(Watch::camera(&camera.name).name(kind.name()));
+                let reader = export.subscribe(Watch::camera(&camera.name).name(kind.name()).rate(kind.rate()));
                 let (export, taken, over) = (export.clone(), seat.clone(), audience.over.clone());
                 // The kernel keeps 15 bytes of a name.
                 let thread = thread::Builder::new().name(format!("{}-reader", kind.name()));

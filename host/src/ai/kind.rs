@@ -7,6 +7,10 @@ pub enum Kind {
     Brisk,
     /// Holds each frame for 300 ms.
     Slow,
+    /// Wants five frames a second.
+    Rated,
+    /// Wants frames on request, and asks for one every 400 ms.
+    Asking,
     /// Holds each frame for 500 ms.
     Sluggish,
     /// Holds as many frames as it may, for ever.

@@ -6,9 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vas_lifecycle::{CameraStats, Counts, FrameExport, Lease};
+use vas_lifecycle::{CameraStats, Counts, FrameExport, Lease, Rate};
 use vas_reader_testkit::check::{Loss, Order};
-use vas_reader_testkit::readers::{Brisk, Leaking, Panicking, Slow, Spinning, Stalled, Step, Stepped};
+use vas_reader_testkit::readers::{Brisk, Leaking, Panicking, Rated, Slow, Spinning, Stalled, Step, Stepped};
 use vas_reader_testkit::snapshot::Picture;
 
 use super::audience::camera_stats;
@@ -19,6 +19,10 @@ use crate::ai::Kind;
 const HOLD: Duration = Duration::from_millis(300);
 /// How long the sluggish reader does.
 const LONG_HOLD: Duration = Duration::from_millis(500);
+/// Frames per second that the rated reader wants.
+const RATE: f64 = 5.0;
+/// How often the asking reader asks for one.
+const ASK_EVERY: Duration = Duration::from_millis(400);
 /// On which of its frames the panicking reader panics.
 const PANIC_EVERY: u64 = 3;
 /// How often the spinning reader asks in a step.
@@ -33,6 +37,8 @@ impl Kind {
         match self {
             Self::Brisk => "brisk",
             Self::Slow => "slow",
+            Self::Rated => "rated",
+            Self::Asking => "asking",
             Self::Sluggish => "sluggish",
             Self::Stalled => "stalled",
             Self::Leaking => "leaking",
@@ -41,10 +47,20 @@ impl Kind {
         }
     }
 
+    /// How many frames of a camera it wants.
+    pub(super) fn rate(self) -> Rate {
+        match self {
+            Self::Rated => Rate::PerSecond(RATE),
+            Self::Asking => Rate::OnRequest,
+            _ => Rate::EveryFrame,
+        }
+    }
+
     fn reader(self, source: vas_lifecycle::Reader) -> Box<dyn Step> {
         match self {
             Self::Brisk => Box::new(Brisk::new(source)),
             Self::Slow => Box::new(Slow::new(source, HOLD)),
+            Self::Rated | Self::Asking => Box::new(Rated::new(source, ASK_EVERY)),
             Self::Sluggish => Box::new(Slow::new(source, LONG_HOLD)),
             Self::Stalled => Box::new(Stalled::new(source)),
             Self::Leaking => Box::new(Leaking::new(source)),

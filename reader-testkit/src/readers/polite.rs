@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use vas_lifecycle::Counts;
+use vas_lifecycle::{Counts, Rate};
 use vas_ring::Lease;
 
 use super::{Pick, Step, Stepped};
+use crate::source::polled;
 use crate::{Source, Taken};
 
 impl Pick {
@@ -86,6 +87,37 @@ impl<S: Source> Step for Slow<S> {
             look(&frame);
             self.held = Some((frame, now.saturating_add(self.hold)));
         })
+    }
+
+    fn counts(&self) -> Counts {
+        self.source.counts()
+    }
+}
+
+/// Takes frames at the rate that its camera was subscribed to with, and gives each back at once. One that wants frames on
+/// request asks for one from time to time.
+#[derive(Debug)]
+pub struct Rated {
+    source: vas_lifecycle::Reader,
+    ask_every: Duration,
+    /// When it asks again.
+    ask_at: Duration,
+}
+
+impl Rated {
+    /// A reader of `source` that asks for a frame every `ask_every`, if frames come on request.
+    pub fn new(source: vas_lifecycle::Reader, ask_every: Duration) -> Self {
+        Self { source, ask_every, ask_at: Duration::ZERO }
+    }
+}
+
+impl Step for Rated {
+    fn step(&mut self, now: Duration, look: &mut dyn FnMut(&Lease)) -> Stepped {
+        if self.source.rate() == Rate::OnRequest && now >= self.ask_at {
+            self.source.request();
+            self.ask_at = now.saturating_add(self.ask_every);
+        }
+        polled(&mut self.source).then(|frame| look(&frame))
     }
 
     fn counts(&self) -> Counts {

@@ -13,7 +13,8 @@ use vas_host::input::{Input, Playback};
 use vas_host::run::Run;
 use vas_host::table::Table;
 
-/// Play cameras at their own pace, each with a brisk and a slow reader, and show what the readers get.
+/// Play cameras at their own pace, each with a brisk and a slow reader, the last of several with one that wants five frames a
+/// second, and show what the readers get.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Files or rtsp:// URLs, one camera each; two clips of this repository when there are none.
@@ -46,7 +47,7 @@ pub(crate) fn run(args: &Args, exported: bool) -> Result<ExitCode, Box<dyn Error
     let inputs = if args.inputs.is_empty() { clips() } else { args.inputs.clone() };
     let playback =
         Playback { fast: args.fast, passes: None, once: false, timeout: Duration::from_secs_f64(args.timeout) };
-    let run = Run::open(&inputs, playback)?;
+    let run = Run::open(&inputs, playback)?.with_a_rated_reader();
     let mut progress = Progress::new(&run.cameras, args.seconds);
     let played = run.play(Some(args.seconds), |cameras, audience| progress.show(cameras, audience));
     progress.finish();
@@ -57,6 +58,9 @@ pub(crate) fn run(args: &Args, exported: bool) -> Result<ExitCode, Box<dyn Error
         println!("AI_FRAME_EXPORT_ENABLED is not set, which means off: the demo turned export on for itself.\n");
     }
     print!("{}", table(&figures));
+    for line in figures.cameras.iter().filter_map(copies) {
+        println!("{line}");
+    }
     println!("{}", memory(&figures));
     for camera in &figures.cameras {
         if let Some(warning) = &camera.warning {
@@ -159,6 +163,14 @@ fn reader_row(reader: &ReaderFigures) -> [String; 12] {
         none(),
         causes(&reader.missed),
     ]
+}
+
+/// What a camera was spared by readers that do not want each frame.
+fn copies(camera: &CameraFigures) -> Option<String> {
+    let exported = camera.exported.as_ref()?;
+    let spared = exported.dropped.get("not wanted")?;
+    let (name, published, offered) = (&camera.name, exported.published, exported.offered);
+    Some(format!("copies: {published} of {offered} frames of {name}; {spared} of the others nobody wanted"))
 }
 
 fn causes(causes: &Causes) -> String {
