@@ -63,7 +63,9 @@ pub(crate) fn matrix(args: &Args) -> Result<()> {
             run.problems.push(format!("{problem:#}"));
         }
     }
-    println!("{}", run.table);
+    if run.table.has_systems() {
+        println!("{}", run.table);
+    }
     ensure!(run.problems.is_empty(), "{}", run.problems.join("\n"));
     Ok(())
 }

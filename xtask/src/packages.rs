@@ -143,8 +143,7 @@ mod tests {
     /// What a minimal Debian with a compiler and rustup has, and each of our tasks may run: its essential packages,
     /// binutils as the compiler's linker, git where the sources came from. `kill` and `ps`, of procps, are not among
     /// them.
-    const THERE: [&str; 10] =
-        ["dpkg-query", "env", "false", "git", "id", "nm", "rustup", "setpriv", "strip", "unshare"];
+    const THERE: [&str; 9] = ["dpkg-query", "env", "false", "git", "id", "nm", "rustup", "setpriv", "strip"];
     /// Run where it is there, to ask for what takes root.
     const IF_PRESENT: [&str; 1] = ["sudo"];
     /// What brings a program along whose package is named after something else.

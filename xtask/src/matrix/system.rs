@@ -37,11 +37,13 @@ impl<'a> System<'a> {
             remove(&part)?;
             let script = Path::new(SCRIPTS).join(suite);
             let script = if script.exists() { script } else { Path::new(SCRIPTS).join(NEWEST) };
-            let mut command = Command::new("unshare");
-            command
-                .args(["--mount", "--propagation", "private", "debootstrap", "--variant=minbase"])
-                .arg("--include=ca-certificates,gcc,libc6-dev")
-                .args([suite.as_ref(), part.as_os_str(), machine.mirror.as_ref(), script.as_os_str()]);
+            let mut command = apart(&[]);
+            command.args(["debootstrap", "--variant=minbase"]).arg("--include=ca-certificates,gcc,libc6-dev").args([
+                suite.as_ref(),
+                part.as_os_str(),
+                machine.mirror.as_ref(),
+                script.as_os_str(),
+            ]);
             system.log("debootstrap", "making the system", &mut command)?;
             fs::rename(&part, &folder)?;
         }
@@ -106,9 +108,8 @@ impl<'a> System<'a> {
     pub(super) fn inside(&self, name: &str, what: &str, script: &str) -> Result<String> {
         let cargo_home = self.keep.join("cargo");
         self.machine.cargo_home(&cargo_home)?;
-        let mut command = Command::new("unshare");
+        let mut command = apart(&["--pid", "--kill-child"]);
         command
-            .args(["--mount", "--propagation", "private", "--pid", "--kill-child"])
             .args(["sh", "-euc", include_str!("enter.sh"), "sh"])
             .args([self.folder(), self.machine.toolchain.clone(), cargo_home])
             .args([LIMIT, script])
@@ -134,6 +135,13 @@ impl<'a> System<'a> {
         }
         Ok(printed)
     }
+}
+
+/// The beginning of a command: what it mounts is seen by nobody else, and it ends with this task, however that ends.
+fn apart(more: &[&str]) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private"]).args(more);
+    command
 }
 
 /// Removes a folder, unless something is mounted in it: that would be removed as well.

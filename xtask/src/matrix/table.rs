@@ -47,6 +47,11 @@ impl Table {
         Self { heads: Vec::new(), rows }
     }
 
+    /// Whether it has any column.
+    pub(super) fn has_systems(&self) -> bool {
+        !self.heads.is_empty()
+    }
+
     /// Begins the next column.
     pub(super) fn system(&mut self, head: String) {
         self.heads.push(head);
