@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod accept;
+mod arm;
 mod ci;
 mod compare;
 mod demo;
@@ -53,6 +54,7 @@ enum Task {
     Orderings(orderings::Args),
     Views(views::Args),
     Mutants(mutants::Args),
+    Arm(arm::Args),
     Sanitize(sanitize::Args),
     Matrix(matrix::Args),
     /// Prove that vas-ring needs no std.
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         Task::Orderings(args) => orderings::run(&args),
         Task::Views(args) => views::views(&args),
         Task::Mutants(args) => mutants::run(&args),
+        Task::Arm(args) => arm::arm(&args),
         Task::Sanitize(args) => sanitize::run(&args),
         Task::Matrix(args) => matrix::matrix(&args),
         Task::NoStd => no_std::no_std(),

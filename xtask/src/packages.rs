@@ -17,6 +17,8 @@ pub(crate) enum Group {
     Mediasoup,
     /// To make bare systems, for `cargo xtask matrix`.
     Matrix,
+    /// To build for 64-bit ARM and run that, for `cargo xtask arm`.
+    Arm,
 }
 
 /// One Debian package.
@@ -129,6 +131,18 @@ pub(crate) const PACKAGES: &[Package] = &[
         needed_for: "making bare systems",
         probe: Probe::Program("debootstrap"),
     },
+    Package {
+        debian: "gcc-aarch64-linux-gnu",
+        group: Group::Arm,
+        needed_for: "linking for 64-bit ARM",
+        probe: Probe::Program("aarch64-linux-gnu-gcc"),
+    },
+    Package {
+        debian: "qemu-user-static",
+        group: Group::Arm,
+        needed_for: "running that",
+        probe: Probe::Program("qemu-aarch64-static"),
+    },
 ];
 
 #[cfg(test)]
@@ -143,7 +157,7 @@ mod tests {
     /// What a minimal Debian with a compiler and rustup has, and each of our tasks may run: its essential packages,
     /// binutils as the compiler's linker, git where the sources came from. `kill` and `ps`, of procps, are not among
     /// them.
-    const THERE: [&str; 9] = ["dpkg-query", "env", "false", "git", "id", "nm", "rustup", "setpriv", "strip"];
+    const THERE: [&str; 10] = ["dpkg-query", "env", "false", "git", "id", "nm", "rustc", "rustup", "setpriv", "strip"];
     /// Run where it is there, to ask for what takes root.
     const IF_PRESENT: [&str; 1] = ["sudo"];
     /// What brings a program along whose package is named after something else.

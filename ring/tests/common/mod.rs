@@ -7,6 +7,15 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use vas_ring::{FrameEntry, Geometry, HeapMemory, Identity, Lease, PixelMemory, Ring, RingSpec, Writer};
 
+/// Whether the machine is an emulator, as `cargo xtask arm` says: what is measured would be the emulator's own. Says so.
+pub(crate) fn emulated(what: &str) -> bool {
+    let emulated = std::env::var_os("VAS_EMULATED").is_some();
+    if emulated {
+        eprintln!("not looked at, as the machine is emulated: {what}");
+    }
+    emulated
+}
+
 /// Eight bytes of frame `id`. Multiplying by an odd number maps different ids to different words.
 fn word(id: u64, at: usize) -> [u8; 8] {
     (id ^ (at as u64) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()

@@ -37,7 +37,7 @@ pub(crate) const FULL: &[Size] = &[
     Size::new(2, 2, 1, 5).dropped_by_readers(),
     Size::new(1, 2, 1, 4).leaving(1, 1),
     Size::new(1, 1, 2, 4).leaving(2, 2).dropping(1),
-    Size::new(1, 2, 1, 3).leaving(2, 1).freed(),
+    Size::new(1, 2, 1, 2).leaving(2, 1).freed(),
     Size::new(2, 1, 2, 4).leaving(1, 1).handed_over(1).freed(),
     Size::new(2, 2, 1, 5).progressing(),
     Size::new(2, 1, 2, 4).leaving(1, 1).retired(),
