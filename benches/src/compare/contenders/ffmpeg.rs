@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ffmpeg_next::ffi::{av_frame_make_writable, av_frame_ref};
 use ffmpeg_next::frame::Video;
 use vas_ring::{HeapMemory, Identity, Ring, RingSpec, StreamSpec, Writer};
-use vas_tap::Tap;
+use vas_tap::{CopyMode, Tap};
 
 /// Frames that stay readable.
 const DEPTH: usize = 4;
@@ -51,16 +51,16 @@ pub struct Ours {
 }
 
 impl Ours {
-    /// For a stream, and up to two readers.
+    /// For a stream, and up to two readers, with this way of copying.
     ///
     /// # Errors
     ///
     /// When there is no ring for such frames.
-    pub fn new(stream: &StreamSpec) -> Result<Self, String> {
+    pub fn new(stream: &StreamSpec, mode: CopyMode) -> Result<Self, String> {
         let spec = RingSpec::new(DEPTH, 2, 1, stream.frame_bytes).map_err(|error| error.to_string())?;
         let (ring, writer) =
             Ring::new(spec, Identity::default(), HeapMemory::for_spec(&spec)).map_err(|error| error.to_string())?;
-        Ok(Self { tap: Tap::new(writer), ring })
+        Ok(Self { tap: Tap::new(writer).with_copy(mode), ring })
     }
 }
 

@@ -11,6 +11,7 @@ use ffmpeg_next::format::Pixel;
 use ffmpeg_next::frame::Video;
 use ffmpeg_next::{Packet, codec, decoder, format, media};
 use rustix::time::{ClockId, clock_gettime};
+use vas_tap::CopyMode;
 
 use super::order;
 use crate::compare::contender::Kind;
@@ -154,12 +155,14 @@ pub fn ask(lab: &Lab, out: &Path, source: &Path) -> Result<Section> {
     let mut film = Film::open(&clip, lab.or_quick(usize::MAX, 12))?;
     let (width, height) = (film.decoder.width(), film.decoder.height());
     let stream = vas_tap::stream_spec_of(&film.decoder)?;
-    let ours = || Ours::new(&stream).map_err(anyhow::Error::msg);
+    let ours = |mode| Ours::new(&stream, mode).map_err(anyhow::Error::msg);
     let mut ways = [
         Way::new("decoding alone", Kind::Limit, Nothing, 0),
-        Way::new("ours, no reader", Kind::Ours, ours()?, 0),
-        Way::new("ours, 1 reader", Kind::Ours, ours()?, 1),
-        Way::new("ours, 2 readers", Kind::Ours, ours()?, 2),
+        Way::new("ours, no reader", Kind::Ours, ours(CopyMode::Auto)?, 0),
+        Way::new("ours, 1 reader", Kind::Ours, ours(CopyMode::Auto)?, 1),
+        Way::new("ours, 1 reader, cached", Kind::Ours, ours(CopyMode::Cached)?, 1),
+        Way::new("ours, 1 reader, streaming", Kind::Ours, ours(CopyMode::Streaming)?, 1),
+        Way::new("ours, 2 readers", Kind::Ours, ours(CopyMode::Auto)?, 2),
         Way::new("av_frame_ref + Mutex ring, 1 reader", Kind::Peer, MutexRing::of_references(), 1),
         Way::new("av_frame_clone + copy + Mutex ring, 1 reader", Kind::Peer, MutexRing::of_copies(), 1),
     ];
