@@ -146,6 +146,8 @@ fn tables(
     eprintln!("  {title}");
     let mut cast = cast(lab, readers, size.bytes(), Boxed);
     visit_modes(&mut cast);
+    // With the other rows of ours.
+    cast.entries.sort_by_key(|entry| entry.kind != Kind::Ours);
     if readers > 0 {
         visit_limits(&mut cast);
     }
