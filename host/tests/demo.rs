@@ -149,6 +149,39 @@ fn branches_get_the_same_with_and_without_export() {
     assert_eq!([0, 1].map(|n| accounts[0][n][0]["frames"].as_u64()), [Some(2 * 132), Some(2 * 240)]);
 }
 
+/// Whatever the environment says of export, with export off and on: the branches get the same, and the host ends well.
+#[test]
+fn settings_never_change_what_branches_get() {
+    let account = |vars: &[(&str, &str)]| {
+        let mut host = host();
+        host.args(["play", "--fast", "--passes", "1"]).arg(clip("sintel-captions.ts"));
+        let output = run(host.envs(vars.iter().map(|(name, value)| (format!("AI_FRAME_EXPORT_{name}"), value))));
+        let figures: Value = serde_json::from_str(&succeeded(&output)).expect("JSON");
+        (figures["cameras"][0]["branches"].clone(), figures["export"]["state"].clone())
+    };
+    let (branches, state) = account(&[]);
+    assert_eq!((branches[0]["frames"].as_u64(), state), (Some(240), "off".into()));
+    // Ours with a wrong value turn export off, foreign ones change nothing.
+    let wrong =
+        [("ENABLED", "maybe"), ("DEPTH", "0"), ("MAX_READERS", "32"), ("READER_LEASES", " 1"), ("COPY", "fast")];
+    let foreign = [("SERVICE_HOST", "10.0.0.1"), ("PORT", "tcp://10.0.0.1:80"), ("enabled", "true"), ("", "")];
+    for (name, value) in wrong {
+        for enabled in ["true", "false"] {
+            let vars = [("ENABLED", enabled), (name, value)];
+            assert_eq!(account(&vars), (branches.clone(), "off".into()), "{vars:?}");
+        }
+    }
+    for (enabled, state) in [("true", "on"), ("false", "off")] {
+        let mut vars = vec![("ENABLED", enabled)];
+        vars.extend(foreign);
+        assert_eq!(account(&vars), (branches.clone(), state.into()), "{vars:?}");
+    }
+    // A budget that no camera fits into, and a reserve that there is not.
+    for small in [("MEMORY_BUDGET", "512"), ("MEMORY_RESERVE", "1000000GiB")] {
+        assert_eq!(account(&[("ENABLED", "true"), small]), (branches.clone(), "on".into()), "{small:?}");
+    }
+}
+
 /// The cameras of a demo of two seconds, and what it printed.
 fn played(films: &[&Path]) -> (Value, String) {
     let out = tempfile::tempdir().expect("a folder");

@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -119,6 +119,67 @@ fn every_frame_reaches_a_reader_as_it_was_decoded() {
         let camera = &stats.cameras[0];
         assert_eq!((camera.offered, camera.published, camera.dropped.total()), (offered, published, 1));
     }
+}
+
+/// A clip's stream without its container: what is known of it comes with its first frame.
+fn raw(folder: &Path, name: &str) -> PathBuf {
+    let path = folder.join(name).with_extension("h264");
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg
+        .args(["-nostdin", "-v", "error", "-i"])
+        .arg(clip(name))
+        .args(["-an", "-c:v", "copy", "-f", "h264"])
+        .arg(&path);
+    let output = support::run(&mut ffmpeg);
+    assert!(output.status.success(), "{name}: {}", support::text(&output).1);
+    path
+}
+
+/// A decoder that knows no size when the camera starts, as with RTSP without parameter sets, and a stream that changes its
+/// size at its first frames: one frame asks for the first ring and one for the larger one, and all others are published.
+#[test]
+fn nothing_is_known_before_the_first_frame() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let h264 = ffmpeg_next::codec::decoder::find(ffmpeg_next::codec::Id::H264).expect("a decoder");
+    let decoder = ffmpeg_next::codec::context::Context::new().decoder();
+    let mut decoder = decoder.open_as(h264).expect("it opens").video().expect("of video");
+    assert_eq!((decoder.width(), decoder.height()), (0, 0));
+
+    let export = FrameExport::new(Settings::default());
+    let mut tap = Tap::new(export.camera("film"));
+    let mut reader = export.subscribe("film");
+    let (mut size, mut changes, mut offered) = ((0, 0), 0, 0);
+    // A few small ones, then large ones.
+    for (name, packets) in [("sintel-captions.ts", 8), ("bigbuckbunny.mp4", 60)] {
+        let mut input = ffmpeg_next::format::input(&raw(folder.path(), name)).expect("it opens");
+        for (_, packet) in input.packets().take(packets) {
+            decoder.send_packet(&packet).expect("a sound stream");
+            let mut frame = Video::empty();
+            while decoder.receive_frame(&mut frame).is_ok() {
+                let offer = tap.offer(&frame);
+                offered += 1;
+                if (frame.width(), frame.height()) == size {
+                    assert!(matches!(offer, Offer::Published(_)), "frame {offered}: {offer:?}");
+                    continue;
+                }
+                size = (frame.width(), frame.height());
+                changes += 1;
+                let asks = if changes == 1 { DropCause::Starting } else { DropCause::Resizing };
+                assert_eq!(offer, Offer::Dropped(asks), "frame {offered}");
+                let deadline = Instant::now() + Duration::from_secs(60);
+                let ring = Settings::default().ring_bytes((size.0 * size.1 * 3 / 2) as usize).expect("a ring");
+                // Until it is there for the next frame to take.
+                while export.stats().cameras[0].bytes < ring {
+                    assert!(Instant::now() < deadline, "no ring: {}", export.stats());
+                    thread::sleep(Duration::from_millis(1));
+                }
+            }
+        }
+    }
+    assert_eq!((changes, size), (2, (1280, 720)));
+    assert!(reader.poll().is_some(), "the newest frame");
+    let stats = export.stats();
+    assert_eq!((stats.cameras[0].offered, stats.cameras[0].dropped.total()), (offered, 2), "{stats}");
 }
 
 /// The picture of a frame, by FFmpeg's own program: exact, and with chroma repeated. What it does by default is up to 3
