@@ -192,10 +192,9 @@ fn buffers_in_all_places() {
     for place in 0..8 {
         let refused = offer(GRAY, &[], |frame| {
             for (n, other) in others.iter().enumerate() {
-                frame.buf[n] = refer(other.start(), 64);
+                let (start, size) = if n == place { (memory.start(), LUMA - 1) } else { (other.start(), 64) };
+                frame.buf[n] = refer(start, size);
             }
-            // What a frame has there is lost with the test's process.
-            frame.buf[place] = refer(memory.start(), LUMA - 1);
             frame.data[0] = memory.start();
         });
         assert_eq!(refused, MALFORMED, "buf[{place}]");
