@@ -86,6 +86,9 @@ fn memory_is_kept_for_a_moment() {
 /// is memory again. In a process of its own, as the limit is the process's.
 #[test]
 fn without_memory() {
+    if common::emulated("limits of memory") {
+        return;
+    }
     const CHILD: &str = "LIFECYCLE_TEST_WITHOUT_MEMORY";
     let Ok(role) = env::var(CHILD) else {
         for role in ["RLIMIT_AS", "RLIMIT_DATA"] {

@@ -87,6 +87,9 @@ fn publish(writer: &mut CameraWriter, bytes: usize) -> Result<u64, DropCause> {
 
 #[test]
 fn no_system_call_and_no_heap_on_the_decode_path() {
+    if common::emulated("system calls") {
+        return;
+    }
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     const SMALL: usize = common::P720;
     const LARGE: usize = common::P1080;
@@ -148,6 +151,9 @@ fn page_faults() -> i64 {
 /// calls the allocator never. How long its frames take meanwhile is told.
 #[test]
 fn rings_come_and_go_elsewhere() {
+    if common::emulated("page faults") {
+        return;
+    }
     const FRAMES: usize = 40_000;
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let export = FrameExport::new(Settings { memory_budget: 1 << 30, ..Settings::default() });

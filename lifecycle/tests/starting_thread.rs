@@ -112,6 +112,9 @@ fn lives(run: impl FnOnce() + Send + 'static) -> bool {
 /// A hundred cameras start on a thread that may do nothing but lock, are offered frames there, and stop.
 #[test]
 fn no_system_call_beyond_locking() {
+    if common::emulated("system calls") {
+        return;
+    }
     let export = FrameExport::new(Settings::default());
     let mut long = "rtsp://192.168.100.20:554/Streaming/Channels/101".to_owned();
     let starter = export.clone();
@@ -165,6 +168,9 @@ fn tasks() -> Vec<Task> {
 /// Export is turned on, and cameras are started, by a thread that is pinned to a core and runs before all others.
 #[test]
 fn threads_are_nobodys_burden() {
+    if common::emulated("what the kernel knows of threads") {
+        return;
+    }
     const CAMERAS: usize = 4;
     let settings = Settings { memory_budget: 1 << 30, huge_pages: HugePages::Off, ..Settings::default() };
     let starting = thread::spawn(move || {
@@ -215,6 +221,9 @@ fn threads_are_nobodys_burden() {
 /// Neither a core dump nor a forked child has the frames.
 #[test]
 fn frames_are_in_no_core_dump() {
+    if common::emulated("what the kernel knows of memory") {
+        return;
+    }
     let export = FrameExport::new(Settings::default());
     let mut writer = common::start(&export, "a", P1080);
     offer(&mut writer, P1080).unwrap();

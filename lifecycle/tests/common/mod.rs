@@ -14,6 +14,15 @@ use vas_lifecycle::{
 pub const P720: usize = 1280 * 720 * 3 / 2;
 pub const P1080: usize = 1920 * 1080 * 3 / 2;
 
+/// Whether the machine is an emulator, as `cargo xtask arm` says: what is measured would be the emulator's own. Says so.
+pub fn emulated(what: &str) -> bool {
+    let emulated = std::env::var_os("VAS_EMULATED").is_some();
+    if emulated {
+        eprintln!("not looked at, as the machine is emulated: {what}");
+    }
+    emulated
+}
+
 pub fn id(name: &str) -> CameraId {
     name.parse().unwrap()
 }
