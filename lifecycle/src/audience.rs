@@ -7,27 +7,28 @@ use crate::demand::Demand;
 use crate::inbox::{Inbox, Seat};
 use crate::sync::Arc;
 
-/// Kept for each camera that is known. Readers stay over stop, restart and resize, until they are dropped.
-#[derive(Debug, Default)]
+/// Readers stay over stop, restart and resize, until they are dropped. A camera that stops and has none has no audience.
+#[derive(Debug)]
 pub(crate) struct Audience {
-    /// None while there is neither a reader nor a ring.
-    demand: Option<Arc<Demand>>,
+    demand: Arc<Demand>,
     inboxes: Vec<Arc<Inbox>>,
     so_far: u64,
 }
 
+impl Default for Audience {
+    fn default() -> Self {
+        Self { demand: Arc::new(Demand::new()), inboxes: Vec::new(), so_far: 0 }
+    }
+}
+
 impl Audience {
-    pub(crate) fn demand(&mut self) -> Arc<Demand> {
-        self.demand.get_or_insert_with(|| Arc::new(Demand::new())).clone()
+    pub(crate) fn demand(&self) -> Arc<Demand> {
+        self.demand.clone()
     }
 
-    /// The camera stopped. Without readers it costs its counts.
-    pub(crate) fn rest(&mut self) {
-        self.inboxes.retain(|inbox| Arc::strong_count(inbox) > 1);
-        if self.inboxes.is_empty() {
-            self.inboxes = Vec::new();
-            self.demand = None;
-        }
+    /// Whether nobody is there.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.readers().next().is_none()
     }
 
     /// Readers that are there, the first to come first.

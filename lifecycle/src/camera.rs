@@ -9,7 +9,8 @@ use crate::audience::Audience;
 use crate::demand::Wish;
 use crate::handover::ControlEnd;
 use crate::inbox::{Inbox, Seat, Told};
-use crate::memory::{RingMemory, budget_bytes};
+use crate::mapped::MappedRing;
+use crate::memory::RingMemory;
 use crate::stats::{CameraState, SuspendReason};
 use crate::watch::Joined;
 use crate::writer::Offer;
@@ -28,7 +29,8 @@ pub(crate) struct Camera {
     /// Epoch and generation of the last ring.
     pub(crate) epoch: u32,
     pub(crate) generation: u32,
-    pub(crate) audience: Audience,
+    /// None while there is neither a reader nor a ring.
+    pub(crate) audience: Option<Box<Audience>>,
     pub(crate) run: Option<Box<Running>>,
 }
 
@@ -36,9 +38,9 @@ pub(crate) struct Camera {
 #[derive(Debug)]
 pub(crate) struct Running {
     /// The ring that is written, or, before the first one is taken, that is going to be; none before there is one.
-    pub(crate) ring: Option<Ring>,
+    pub(crate) ring: Option<MappedRing>,
     /// The next generation, which the writer has not gone over to.
-    pub(crate) offered: Option<Ring>,
+    pub(crate) offered: Option<MappedRing>,
     pub(crate) end: ControlEnd<Offer>,
     /// A ring is being made.
     making: bool,
@@ -126,14 +128,15 @@ impl Camera {
         };
         let identity = Identity { camera_id: id, epoch: self.epoch, generation, first_frame_id };
         // Mappings start on a page and have the bytes that the spec asks for.
-        let (ring, writer) = Ring::new(spec, identity, memory).expect("a mapping fits the spec that it was made for");
-        self.audience.seat_all(&ring);
+        let (ring, writer) = MappedRing::new(spec, identity, memory);
+        let audience = self.audience.get_or_insert_default();
+        audience.seat_all(&ring);
         self.generation = generation;
         running.suspended = None;
         running.end.refuse(0);
         // An offer is made when the box is empty, so there is room. Otherwise the writer goes, the ring is closed, and it is
         // cleared away as one that was declined.
-        let _ = running.end.offer(Offer { ring: writer, demand: self.audience.demand() });
+        let _ = running.end.offer(Offer { ring: writer, demand: audience.demand() });
         if running.ring.is_some() {
             running.offered = Some(ring);
             return false;
@@ -144,7 +147,7 @@ impl Camera {
     }
 
     /// Looks what the decode thread did. Rings that are not written any more go to `retired`.
-    pub(crate) fn follow(&mut self, retired: &mut Vec<Ring>) -> Changes {
+    pub(crate) fn follow(&mut self, retired: &mut Vec<MappedRing>) -> Changes {
         let mut changes = Changes::default();
         while self.has_stopped() {
             changes.stopped = true;
@@ -153,8 +156,9 @@ impl Camera {
             // Frames that had no ring: of readers' counts too.
             let pending = running.end.pending();
             self.dropped += pending;
-            self.audience.miss(&pending);
-            self.audience.rest();
+            if let Some(audience) = &self.audience {
+                audience.miss(&pending);
+            }
             for ring in running.ring.into_iter().chain(running.offered) {
                 self.retire(ring, retired);
             }
@@ -169,12 +173,12 @@ impl Camera {
 
     fn has_stopped(&mut self) -> bool {
         let Some(running) = &mut self.run else { return false };
-        let (dropped, audience) = (&mut self.dropped, &self.audience);
+        let (dropped, audience) = (&mut self.dropped, self.audience.as_deref());
         running.waiting.retain_mut(|end| {
             let gone = end.finish();
             if gone {
                 *dropped += end.pending();
-                audience.miss(&end.pending());
+                audience.into_iter().for_each(|audience| audience.miss(&end.pending()));
             }
             !gone
         });
@@ -182,7 +186,7 @@ impl Camera {
     }
 
     /// The writer may have gone over to the ring on offer, or gone back to what fits.
-    fn follow_over(&mut self, retired: &mut Vec<Ring>) -> Option<u32> {
+    fn follow_over(&mut self, retired: &mut Vec<MappedRing>) -> Option<u32> {
         let running = self.run.as_mut()?;
         let offered = running.offered.take()?;
         let ring = running.ring.as_ref()?;
@@ -207,27 +211,35 @@ impl Camera {
     }
 
     /// The ring has no writer any more: its counts are final.
-    fn retire(&mut self, ring: Ring, retired: &mut Vec<Ring>) {
+    fn retire(&mut self, ring: MappedRing, retired: &mut Vec<MappedRing>) {
         let stats = ring.stats();
         debug_assert!(stats.closed);
         self.published += stats.published;
         self.dropped += stats.dropped;
         self.newest_ns = self.newest_ns.max(stats.newest_ns);
-        self.audience.give_up(&ring);
+        if let Some(audience) = &self.audience {
+            audience.give_up(&ring);
+        }
         retired.push(ring);
     }
 
     /// Forgets readers that are gone, seats those that had no place, and tells all how the camera is doing. Returns whether
     /// that has changed.
     pub(crate) fn follow_readers(&mut self) -> bool {
-        let rings = self.run.iter().flat_map(|running| running.ring.iter().chain(&running.offered));
-        self.audience.follow(rings);
+        if let Some(audience) = &mut self.audience {
+            let rings = self.run.iter().flat_map(|running| running.ring.iter().chain(&running.offered));
+            audience.follow(rings.map(|ring| &**ring));
+        }
         let state = self.state();
         let told = self.run.as_mut().and_then(|running| running.told.replace(state));
         // A camera that does not run is looked at when it stops, and not again.
         let is_new = told != Some(state);
-        if is_new {
-            self.audience.tell(state, self.epoch);
+        if let Some(audience) = self.audience.as_ref().filter(|_| is_new) {
+            audience.tell(state, self.epoch);
+        }
+        // A camera that stopped and has no readers costs its counts.
+        if self.run.is_none() && self.audience.as_ref().is_some_and(|audience| audience.is_empty()) {
+            self.audience = None;
         }
         is_new
     }
@@ -283,11 +295,11 @@ impl Camera {
     /// whether the writer goes over meanwhile: no frame is counted in both, and none in neither. Before the first ring nobody
     /// has a place; all that join by then get one, as far as there are places.
     pub(crate) fn join(&mut self, camera: CameraId, name: &str, rate: Rate) -> Joined {
-        let wish = Wish::new(self.audience.demand(), rate);
+        let wish = Wish::new(self.audience.get_or_insert_default().demand(), rate);
         let (early, seats) = match &self.run {
             Some(running) => {
                 let rings = || running.ring.iter().chain(&running.offered);
-                running.end.steady(|pending| (pending, rings().map(Seat::at).collect()))
+                running.end.steady(|pending| (pending, rings().map(|ring| Seat::at(ring)).collect()))
             }
             None => (Dropped::default(), Vec::new()),
         };
@@ -296,18 +308,23 @@ impl Camera {
             Some(Some(seat)) => seat.reader.first_frame_id(),
             _ => self.next_frame_id(),
         };
-        let inbox = Inbox::new(self.audience.number(), name, first_frame_id, early, told);
+        let audience = self.audience.get_or_insert_default();
+        let inbox = Inbox::new(audience.number(), name, first_frame_id, early, told);
         seats.into_iter().flatten().for_each(|seat| inbox.put(seat));
-        Joined { camera, wish, inbox: self.audience.join(inbox) }
+        Joined { camera, wish, inbox: audience.join(inbox) }
+    }
+
+    fn mapped(&self) -> impl Iterator<Item = &MappedRing> {
+        self.run.iter().flat_map(|running| running.ring.iter().chain(&running.offered))
     }
 
     /// Rings in use, the present one first.
     pub(crate) fn rings(&self) -> impl Iterator<Item = &Ring> {
-        self.run.iter().flat_map(|running| running.ring.iter().chain(&running.offered))
+        self.mapped().map(|ring| &**ring)
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.rings().map(|ring| budget_bytes(ring.spec())).sum()
+        self.mapped().map(MappedRing::bytes).sum()
     }
 
     /// All frames so far: published, dropped.

@@ -11,7 +11,7 @@ use crate::feed::Feed;
 use crate::memory::budget_bytes;
 use crate::problem::{self, Problem};
 use crate::registry::Registry;
-use crate::stats::ExportStats;
+use crate::stats::{CameraStats, ExportStats};
 use crate::watch::{Joined, Watch};
 use crate::{CameraWriter, Reader, Readers, Settings, event};
 
@@ -161,6 +161,11 @@ impl FrameExport {
     /// A number that changes when some camera starts, stops, or is otherwise doing than before.
     pub fn changes(&self) -> u64 {
         self.on.as_ref().map_or(0, |on| on.registry.changes())
+    }
+
+    /// How one camera and its readers are doing, by the camera's name; none when it was never heard of.
+    pub fn camera_stats(&self, name: &str) -> Option<CameraStats> {
+        self.on.as_ref()?.registry.camera_stats(&CameraId::from_name(name))
     }
 
     /// How all cameras and readers are doing. It disturbs no writer and no reader.

@@ -212,7 +212,13 @@ impl Feed {
                 Rate::OnRequest => self.pending.is_some(),
                 _ => false,
             };
-            match if oldest { seat.reader.next() } else { seat.reader.latest() } {
+            let read = match if oldest { seat.reader.next() } else { seat.reader.latest() } {
+                // All leases of this ring are out, maybe for good. If it has ended, and there is a later one, which has
+                // leases of its own, the rest of this one is missed.
+                Err(ReadError::Budget { .. }) if self.inbox.arrivals() != self.taken => seat.reader.latest(),
+                read => read,
+            };
+            match read {
                 Ok(None) => {
                     self.refused = None;
                     if lost.is_some() && self.pending == lost {

@@ -118,6 +118,8 @@ mod feed;
 mod handover;
 mod inbox;
 #[allow(unsafe_code)]
+mod mapped;
+#[allow(unsafe_code)]
 mod memory;
 mod news;
 mod pool;

@@ -13,7 +13,7 @@ use std::io;
 use std::ops::Range;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crossbeam_queue::ArrayQueue;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
@@ -25,7 +25,7 @@ use crate::HugePages;
 const PIECE: usize = 4 << 20;
 
 /// Where mappings go when their ring is gone.
-pub(crate) type Home = ArrayQueue<Mapping>;
+pub(crate) type Home = ArrayQueue<Arc<Mapping>>;
 
 /// More mappings than come home between two looks. One that finds no room is unmapped where it is.
 pub(crate) const HOME_PLACES: usize = 256;
@@ -51,10 +51,15 @@ impl Budget {
         self.in_use.load(Ordering::Relaxed)
     }
 
+    fn give_back(&self, bytes: usize) {
+        // Ordering: Release pairs with the Acquire in `reserve`.
+        self.in_use.fetch_sub(bytes, Ordering::Release);
+    }
+
     /// Takes `bytes`, or says why not.
     pub(crate) fn reserve(self: &Arc<Self>, bytes: usize) -> Result<Reservation, OverBudget> {
         let fits = |in_use: usize| in_use.checked_add(bytes).filter(|&sum| sum <= self.limit);
-        // Ordering: Acquire pairs with the Release in `Reservation::drop`: what was given back is unmapped by now.
+        // Ordering: Acquire pairs with the Release in `give_back`: what was given back is unmapped by now.
         match self.in_use.fetch_update(Ordering::Acquire, Ordering::Relaxed, fits) {
             Ok(_) => Ok(Reservation { bytes, budget: self.clone() }),
             Err(in_use) => Err(OverBudget { needed: bytes, in_use, budget: self.limit }),
@@ -79,8 +84,7 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        // Ordering: Release pairs with the Acquire in `Budget::reserve`.
-        self.budget.in_use.fetch_sub(self.bytes, Ordering::Release);
+        self.budget.give_back(self.bytes);
     }
 }
 
@@ -108,8 +112,14 @@ pub(crate) fn budget_bytes(spec: &RingSpec) -> usize {
 pub(crate) struct Mapping {
     base: NonNull<u8>,
     len: usize,
-    // Given back after the unmapping, as fields go after `drop`.
-    _share: Reservation,
+    /// Whether parts of it are given back, or going to be: no ring can use it any more.
+    is_torn: AtomicBool,
+    /// Bytes that the system has back, and the budget has not.
+    returned: AtomicUsize,
+    /// Bytes of the share that have been given back.
+    given_back: AtomicUsize,
+    // The rest is given back after the unmapping, as fields go after `drop`.
+    share: Reservation,
 }
 
 impl Mapping {
@@ -126,7 +136,8 @@ impl Mapping {
             unsafe { mmap_anonymous(ptr::null_mut(), len, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE) }
                 .map_err(io::Error::from)?;
         let base = NonNull::new(base.cast::<u8>()).ok_or(io::Error::from(io::ErrorKind::OutOfMemory))?;
-        let mapping = Self { base, len, _share: share };
+        let (returned, given_back) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let mapping = Self { base, len, is_torn: AtomicBool::new(false), returned, given_back, share };
         // A fork would make the decode thread's next write to each page fault and copy it. A child has no use for it.
         let _ = mapping.advise(0..len, Advice::LinuxDontFork);
         // What cameras see is nobody's business who is sent a core dump, and would be most of it.
@@ -178,10 +189,54 @@ impl Mapping {
     pub(crate) fn len(&self) -> usize {
         self.len
     }
+
+    /// Control side: parts of it are going to be given back.
+    pub(crate) fn tear(&self) {
+        // Ordering: Relaxed. It is set while a ring uses the mapping, and looked at when the mapping has come home through a
+        // queue after that.
+        self.is_torn.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_torn(&self) -> bool {
+        // Ordering: Relaxed, as in `tear`.
+        self.is_torn.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of its share that have been given back.
+    pub(crate) fn given_back(&self) -> usize {
+        // Ordering: Relaxed, for statistics; the drop has the mapping to itself.
+        self.given_back.load(Ordering::Relaxed)
+    }
+
+    /// Control side: gives as much of its share back to the budget as the system has back. Under the lock, so that what is in
+    /// use and what rings have agree for who looks under it.
+    pub(crate) fn settle(&self) {
+        // Ordering: Acquire pairs with the Release in `give_back`: the pages have gone back.
+        let bytes = self.returned.swap(0, Ordering::Acquire);
+        // Ordering: Relaxed, as in `given_back`.
+        self.given_back.fetch_add(bytes, Ordering::Relaxed);
+        self.share.budget.give_back(bytes);
+    }
+
+    /// Gives the pages of a range back to the system. Both ends are multiples of a page's size.
+    ///
+    /// # Safety
+    ///
+    /// Nobody uses the range any more, and it was not given back before.
+    pub(crate) unsafe fn give_back(&self, range: Range<usize>) {
+        let bytes = range.len();
+        // In pieces, as in `drop`.
+        for start in range.clone().step_by(PIECE) {
+            let _ = self.advise(start..range.end.min(start + PIECE), Advice::LinuxDontNeed);
+        }
+        // Ordering: Release pairs with the Acquire in `settle`.
+        self.returned.fetch_add(bytes, Ordering::Release);
+    }
 }
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        self.share.bytes -= *self.given_back.get_mut();
         // To unmap 80 MiB at once would have all that wait to map something wait for all of it.
         for piece in self.pieces() {
             let _ = self.advise(piece, Advice::LinuxDontNeed);
@@ -200,7 +255,7 @@ unsafe impl Sync for Mapping {}
 /// The memory of one ring: a mapping, and its share of the budget for what the ring allocates beside it.
 pub(crate) struct RingMemory {
     /// None once it has gone home.
-    mapping: Option<Mapping>,
+    mapping: Option<Arc<Mapping>>,
     base: NonNull<u8>,
     len: usize,
     home: Arc<Home>,
@@ -219,6 +274,13 @@ impl Drop for RingMemory {
             // When there is no room it is unmapped here.
             let _ = self.home.push(mapping);
         }
+    }
+}
+
+impl RingMemory {
+    /// The mapping, for who gives parts of it back.
+    pub(crate) fn mapping(&self) -> Option<&Arc<Mapping>> {
+        self.mapping.as_ref()
     }
 }
 
@@ -242,7 +304,7 @@ unsafe impl PixelMemory for RingMemory {
 /// Memory that the budget allows. Mapping it may take long, and is done without any lock.
 #[derive(Debug)]
 pub(crate) struct Grant {
-    mapping: Result<Mapping, Reservation>,
+    mapping: Result<Arc<Mapping>, Reservation>,
     overhead: Reservation,
     home: Arc<Home>,
 }
@@ -251,10 +313,10 @@ impl Grant {
     /// With a mapping of the right size, or with bytes for one.
     pub(crate) fn new(
         spec: &RingSpec,
-        recycled: Option<Mapping>,
+        recycled: Option<Arc<Mapping>>,
         budget: &Arc<Budget>,
         home: &Arc<Home>,
-    ) -> Result<Self, (OverBudget, Option<Mapping>)> {
+    ) -> Result<Self, (OverBudget, Option<Arc<Mapping>>)> {
         let overhead = spec.overhead_bytes();
         let (mapping, overhead) = match recycled {
             Some(mapping) => match budget.reserve(overhead) {
@@ -283,7 +345,7 @@ impl Grant {
         huge_pages: HugePages,
         may_touch: impl FnMut(usize) -> Result<(), E>,
     ) -> Result<RingMemory, E> {
-        let mapping = self.mapping.or_else(|share| Mapping::new(share, huge_pages, may_touch))?;
+        let mapping = self.mapping.or_else(|share| Mapping::new(share, huge_pages, may_touch).map(Arc::new))?;
         let (base, len) = (mapping.base, mapping.len);
         Ok(RingMemory { mapping: Some(mapping), base, len, home: self.home, _overhead: self.overhead })
     }

@@ -25,7 +25,7 @@ pub(crate) struct Pool {
     /// Bytes that are left to the host.
     reserve: u64,
     /// Mappings without a ring, the longest waiting first.
-    idle: Mutex<Vec<(Mapping, Instant)>>,
+    idle: Mutex<Vec<(Arc<Mapping>, Instant)>>,
     /// Bytes that are being mapped, and may not have been touched yet: spoken for. Held while the system is looked at, so
     /// that two that map at once do not both take the last of it; by nobody but those that map.
     promised: Mutex<u64>,
@@ -67,13 +67,19 @@ impl Pool {
     }
 
     /// Takes in what has come home. Returns what has waited long enough, to be unmapped by dropping it.
-    pub(crate) fn collect(&self, now: Instant) -> Vec<Mapping> {
+    pub(crate) fn collect(&self, now: Instant) -> Vec<Arc<Mapping>> {
         let mut idle = self.idle.lock();
+        let mut garbage = Vec::new();
         while let Some(mapping) = self.home.pop() {
-            idle.push((mapping, now));
+            if mapping.is_torn() {
+                garbage.push(mapping);
+            } else {
+                idle.push((mapping, now));
+            }
         }
         let expired = idle.iter().take_while(|(_, since)| now.duration_since(*since) >= IDLE_FOR).count();
-        idle.drain(..expired).map(|(mapping, _)| mapping).collect()
+        garbage.extend(idle.drain(..expired).map(|(mapping, _)| mapping));
+        garbage
     }
 
     /// A share of the budget, if need be at the expense of mappings that wait for a ring of another size.
@@ -102,7 +108,7 @@ impl Pool {
         }
     }
 
-    fn oldest_idle(&self) -> Option<Mapping> {
+    fn oldest_idle(&self) -> Option<Arc<Mapping>> {
         let mut idle = self.idle.lock();
         (!idle.is_empty()).then(|| idle.remove(0).0)
     }

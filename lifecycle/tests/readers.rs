@@ -50,9 +50,7 @@ fn offer_until_published(writer: &mut CameraWriter, bytes: usize) -> u64 {
 }
 
 fn stats_of(export: &FrameExport, camera: &str, reader: usize) -> ReaderStats {
-    let stats = export.stats();
-    let camera = stats.cameras.into_iter().find(|stats| stats.id == id(camera)).unwrap();
-    camera.readers[reader].clone()
+    export.camera_stats(camera).unwrap().readers[reader].clone()
 }
 
 /// A reader is there before its camera, over two starts of it, and a resize; every frame is accounted for.

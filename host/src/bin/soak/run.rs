@@ -38,8 +38,8 @@ pub(crate) struct Outcome {
     pub(crate) samples: Samples,
     /// Export's own figures, once all has come to rest.
     pub(crate) stats: ExportStats,
-    /// Bytes that a ring of each clip takes.
-    pub(crate) ring_bytes: Vec<usize>,
+    /// Bytes that a frame of each clip takes.
+    pub(crate) frame_bytes: Vec<usize>,
 }
 
 /// What came of one camera.
@@ -76,7 +76,7 @@ pub(crate) fn run(args: &Args, seed: u64) -> Result<bool, Box<dyn Error>> {
     for clip in &clips {
         let source = Source::open(clip, PLAYBACK, &Stop::default())?;
         let stream = vas_tap::stream_spec_of(source.decoder())?;
-        outcome.ring_bytes.push(settings.ring_bytes(stream.frame_bytes)?);
+        outcome.frame_bytes.push(stream.frame_bytes);
     }
 
     let report = Report::of(&outcome);
@@ -138,16 +138,19 @@ fn play(
         joined
     });
     let played = start.elapsed();
-    Outcome { seed, goal, played, cameras, samples, stats: ExportStats::default(), ring_bytes: Vec::new() }
+    Outcome { seed, goal, played, cameras, samples, stats: ExportStats::default(), frame_bytes: Vec::new() }
 }
 
 /// Export's figures once it has had the time to give back what nobody uses.
 fn at_rest(export: &FrameExport) -> ExportStats {
     let deadline = Instant::now() + GIVE_BACK;
+    let mut before = usize::MAX;
     loop {
         let stats = export.stats();
+        // The last reader may just have left: what nobody reads any more goes back a moment later.
+        let settled = std::mem::replace(&mut before, stats.bytes_in_use) == stats.bytes_in_use;
         let leased = stats.retired.iter().all(|ring| ring.leases > 0);
-        if (stats.bytes_idle == 0 && leased && stats.cameras.iter().all(|camera| camera.bytes == 0))
+        if (settled && stats.bytes_idle == 0 && leased && stats.cameras.iter().all(|camera| camera.bytes == 0))
             || Instant::now() >= deadline
         {
             return stats;
