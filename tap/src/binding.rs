@@ -22,7 +22,8 @@ pub struct Fields {
     pub buf: [*const c_void; 8],
     pub extended_buf: *const *const c_void,
     pub nb_extended_buf: c_int,
-    pub nb_side_data: c_int,
+    /// Whether there is any.
+    pub has_side_data: bool,
     pub has_hw_frames_ctx: bool,
     pub pts: i64,
     pub best_effort_timestamp: i64,
@@ -265,7 +266,8 @@ macro_rules! binding {
                             buf: read!(buf: [*const c_void; 8]),
                             extended_buf: read!(extended_buf: *const *const c_void),
                             nb_extended_buf: read!(nb_extended_buf: c_int),
-                            nb_side_data: read!(nb_side_data: c_int),
+                            has_side_data: read!(nb_side_data: c_int) > 0
+                                && !read!(side_data: *const c_void).is_null(),
                             has_hw_frames_ctx: !read!(hw_frames_ctx: *const c_void).is_null(),
                             pts: read!(pts: i64),
                             best_effort_timestamp: read!(best_effort_timestamp: i64),

@@ -73,7 +73,7 @@ mod tests {
             buf: [ptr::null(); 8],
             extended_buf: ptr::null(),
             nb_extended_buf: 0,
-            nb_side_data: 0,
+            has_side_data: false,
             has_hw_frames_ctx: false,
             pts: 0,
             best_effort_timestamp: 0,

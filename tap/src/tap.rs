@@ -253,7 +253,7 @@ unsafe fn plan<'a, B: Binding>(
 ///
 /// As [`Tap::offer_ptr`]; the fields are the frame's.
 unsafe fn orientation_of<B: Binding>(frame: *const B::Frame, fields: &Fields) -> Orientation {
-    if fields.nb_side_data <= 0 {
+    if !fields.has_side_data {
         return Orientation::UNSPECIFIED;
     }
     // SAFETY: passed on.

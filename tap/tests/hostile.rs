@@ -8,7 +8,7 @@ use std::ptr;
 
 use ffmpeg_next::ffi::{AVFrame, av_frame_get_buffer};
 use support::{Known, RawFrame};
-use vas_ring::{Claim, DropCause, FrameSink, HeapMemory, Identity, Ring, RingSpec};
+use vas_ring::{Claim, DropCause, FrameSink, HeapMemory, Identity, Orientation, Ring, RingSpec};
 use vas_tap::{Offer, StreamSpecError, Tap, stream_spec};
 
 const YUV420P: i32 = 0;
@@ -88,6 +88,23 @@ fn no_frame_at_all() {
     // SAFETY: null is allowed.
     assert_eq!(unsafe { tap.offer_ptr(ptr::null::<AVFrame>()) }, Offer::Dropped(DropCause::Malformed));
     assert_eq!(tap.offer(&ffmpeg_next::frame::Video::empty()), Offer::Dropped(DropCause::Unsupported));
+}
+
+/// Lists that are counted and not there are empty.
+#[test]
+fn numbers_without_a_list() {
+    let (ring, mut tap) = support::tap(1 << 16);
+    let mut reader = ring.subscribe().unwrap();
+    let frame = RawFrame::new(YUV420P, 64, 48);
+    // SAFETY: a frame of this test's own, which FFmpeg would look at in the same way when it frees it.
+    unsafe {
+        let raw = frame.as_ptr();
+        assert_eq!(av_frame_get_buffer(raw, 0), 0);
+        ((*raw).nb_side_data, (*raw).nb_extended_buf) = (3, 3);
+        assert_eq!(tap.offer_ptr(raw), Offer::Published(0));
+        ((*raw).nb_side_data, (*raw).nb_extended_buf) = (0, 0);
+    }
+    assert_eq!(reader.latest().unwrap().unwrap().orientation, Orientation::UNSPECIFIED);
 }
 
 /// A refused frame does not spoil the ones after it, also when only its planes are wrong.
