@@ -35,7 +35,8 @@ fn a_sound_run_keeps_every_promise() {
     assert_eq!(cameras.len(), 4);
     for camera in cameras {
         assert!(camera["offered"].as_u64() >= Some(250), "{camera}");
-        assert_eq!(camera["readers"].as_array().map(Vec::len), Some(6));
+        let readers = if camera["camera"] == "hall" { 2 } else { 8 };
+        assert_eq!(camera["readers"].as_array().map(Vec::len), Some(readers));
     }
 }
 

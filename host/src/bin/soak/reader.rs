@@ -5,9 +5,9 @@ use std::slice;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vas_lifecycle::{Counts, FrameExport, Lease, Missed, Reader, Watch};
+use vas_lifecycle::{Counts, FrameExport, Lease, Missed, Rate, Reader, Watch};
 use vas_reader_testkit::check::{Loss, Order};
-use vas_reader_testkit::readers::{Brisk, Leaking, Panicking, Pick, Slow, Spinning, Stalled, Step, Stepped};
+use vas_reader_testkit::readers::{Brisk, Leaking, Panicking, Pick, Rated, Slow, Spinning, Stalled, Step, Stepped};
 
 use crate::Sabotage;
 use crate::camera::Camera;
@@ -18,6 +18,9 @@ const HOLD: Duration = Duration::from_millis(120);
 const LINGER: Duration = Duration::from_millis(50);
 /// On which of its frames the panicking reader panics.
 const PANIC_EVERY: u64 = 7;
+/// Frames per second that the rated reader wants, and how often the asking one asks.
+pub(crate) const RATE: f64 = 20.0;
+pub(crate) const ASK_EVERY: Duration = Duration::from_millis(100);
 /// How often the spinning reader asks in a step.
 const SPINS: u32 = 1000;
 /// In how many starts the leaking reader leaks.
@@ -44,11 +47,33 @@ pub(crate) enum Kind {
     Panicking,
     /// Asks a thousand times in a row.
     Spinning,
+    /// Wants some frames a second.
+    Rated,
+    /// Wants frames on request, and asks now and then.
+    Asking,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Brisk, Self::Slow, Self::Stalled, Self::Leaking, Self::Panicking, Self::Spinning];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Brisk,
+        Self::Slow,
+        Self::Stalled,
+        Self::Leaking,
+        Self::Panicking,
+        Self::Spinning,
+        Self::Rated,
+        Self::Asking,
+    ];
+    /// Those that do not want each frame.
+    pub(crate) const THRIFTY: [Self; 2] = [Self::Rated, Self::Asking];
+
+    fn rate(self) -> Rate {
+        match self {
+            Self::Rated => Rate::PerSecond(RATE),
+            Self::Asking => Rate::OnRequest,
+            _ => Rate::EveryFrame,
+        }
+    }
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -58,6 +83,8 @@ impl Kind {
             Self::Leaking => "leaking",
             Self::Panicking => "panicking",
             Self::Spinning => "spinning",
+            Self::Rated => "rated",
+            Self::Asking => "asking",
         }
     }
 }
@@ -135,7 +162,7 @@ impl Seat<'_> {
         let mut notes = Notes::default();
         let (mut order, mut loss) = (Order::default(), Loss::default());
         let start = Instant::now();
-        let source = export.subscribe(Watch::from(self.camera.id).name(self.kind.name()));
+        let source = export.subscribe(Watch::from(self.camera.id).name(self.kind.name()).rate(self.kind.rate()));
         let mut reader = Behaviour::new(self.kind, source);
         let (mut waits, mut epoch) = (0, None);
         loop {
@@ -222,6 +249,7 @@ impl Behaviour {
             Kind::Brisk => Self::Plain(Box::new(Brisk::picking(reader, Pick::Oldest))),
             Kind::Panicking => Self::Plain(Box::new(Panicking::new(reader, PANIC_EVERY))),
             Kind::Spinning => Self::Plain(Box::new(Spinning::new(reader, SPINS))),
+            Kind::Rated | Kind::Asking => Self::Plain(Box::new(Rated::new(reader, ASK_EVERY))),
         }
     }
 

@@ -8,16 +8,16 @@ use vas_lifecycle::{CameraStats, ExportStats, Missed, RetiredStats};
 
 use crate::camera::Tally;
 use crate::memory::{SLACK, sum};
-use crate::reader::{Kind, Notes};
+use crate::reader::{ASK_EVERY, Kind, Notes, RATE};
 use crate::run::{Outcome, Played};
 use vas_host::table::Table;
 
 const MIB: f64 = (1 << 20) as f64;
 /// What a ring has beside the frames that are leased, at most: the rest of their pages, and its own books.
 const BESIDE: usize = 64 << 10;
-/// Why a frame may be dropped here: before the first reader came, and while larger slots are made. Any other cause is a
+/// Why a frame may be dropped here: nobody wants it, the ring is not there yet, or larger slots are made. Any other cause is a
 /// fault, *refused* above all: the writer found no slot.
-const EXPECTED: [&str; 3] = ["no reader", "resizing", "starting"];
+const EXPECTED: [&str; 4] = ["no reader", "resizing", "starting", "not wanted"];
 
 /// What was promised, what came of it, and whether that is what was promised.
 struct Line {
@@ -136,6 +136,22 @@ fn lines(outcome: &Outcome) -> Vec<Line> {
 
     let refused: u64 = cameras.iter().filter_map(|camera| camera.tally.dropped.get("refused")).sum();
     judge("the writer is never refused", refused == 0, format!("{refused} times"));
+
+    // By readers that do not want each frame, where there are no others.
+    let thrifty = |camera: &&Played| camera.readers.iter().all(|(kind, _)| Kind::THRIFTY.contains(kind));
+    let (mut copied, mut spared, mut most) = (0, 0, 0.0);
+    for Played { tally, readers, .. } in cameras.iter().filter(thrifty) {
+        copied += tally.published;
+        spared += tally.dropped.get("not wanted").copied().unwrap_or(0);
+        // One more at the beginning of each start; a request is answered by the first frame after it.
+        let each = |kind: Kind| match kind {
+            Kind::Rated => played.as_secs_f64() * RATE + 1.0,
+            _ => played.as_secs_f64() / ASK_EVERY.as_secs_f64() + 1.0,
+        };
+        most += readers.iter().map(|(kind, _)| each(*kind)).sum::<f64>() + tally.starts as f64;
+    }
+    let figure = format!("{copied} frames copied that were wanted, at most {most:.0}; {spared} were not");
+    judge("copies follow demand", copied as f64 <= most && copied > 0 && spared > 0, figure);
 
     let leaked = total(|notes| notes.leaked);
     let (out, rings) = (stats.retired.iter().map(|ring| ring.leases as u64).sum::<u64>(), stats.retired.len());
