@@ -227,7 +227,7 @@ mod tests {
 
     use super::*;
     use crate::binding::Binding;
-    use crate::ffmpeg_next::FfmpegNext;
+    use crate::ffmpeg_next_binding::FfmpegNext;
 
     fn descriptor(id: AVPixelFormat) -> Descriptor {
         FfmpegNext::descriptor(id as c_int).unwrap()

@@ -74,7 +74,7 @@ mod bounds;
 mod clock;
 mod copy;
 #[cfg(feature = "ffmpeg-next")]
-mod ffmpeg_next;
+mod ffmpeg_next_binding;
 mod format;
 mod orientation;
 mod picture;
@@ -98,5 +98,5 @@ pub mod __private {
 
     pub use crate::binding::{Binding, Descriptor, Fields, Frame, RawFrame, TimeBase, field_bytes, flag_fields};
     #[cfg(feature = "ffmpeg-next")]
-    pub use crate::ffmpeg_next::FfmpegNext;
+    pub use crate::ffmpeg_next_binding::FfmpegNext;
 }

@@ -10,7 +10,7 @@ use ffmpeg_next::ffi::AVPixelFormat;
 use vas_ring::{DropCause, StreamSpec};
 
 use crate::binding::Binding;
-use crate::ffmpeg_next::FfmpegNext;
+use crate::ffmpeg_next_binding::FfmpegNext;
 use crate::format::Format;
 
 /// What frames of `width` by `height` pixels in FFmpeg's pixel format number `format` take. The number is that of
