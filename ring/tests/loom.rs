@@ -491,7 +491,7 @@ fn end_counts_the_unwanted() {
     );
 }
 
-/// A reader that subscribes while frames are dropped begins at one moment: each count has what came after that.
+/// A reader that subscribes while frames are dropped and published begins at one moment: each count has what came after that.
 #[test]
 fn begins_at_one_moment() {
     Model::new("begins at one moment").bound(3).check_writing(
@@ -499,14 +499,20 @@ fn begins_at_one_moment() {
             let ring = fixture.ring.clone();
             fixture.join_later(thread::spawn(move || {
                 let mut it = CheckedReader::new(subscribe(&ring).unwrap());
-                let before = it.next_id.wrapping_sub(model::FIRST);
-                if it.take_latest().is_some() {
-                    let unwanted = u64::from(before == 0);
-                    assert_eq!(*it.missed(), Missed { dropped: 2 - unwanted - before, unwanted, ..Missed::default() });
+                let first = it.next_id.wrapping_sub(model::FIRST);
+                if let Some(lease) = it.take_latest() {
+                    // What is offered is 0 unwanted, 1 published, 2 unwanted, 3 dropped, and 4 published.
+                    let newest = lease.frame_id.wrapping_sub(model::FIRST);
+                    let among_missed = |id| u64::from((first..newest).contains(&id));
+                    let Missed { unwanted, dropped, .. } = *it.missed();
+                    assert_eq!((unwanted, dropped), (among_missed(0) + among_missed(2), among_missed(3)));
+                    assert_eq!(it.missed().published(), among_missed(1));
                 }
             }));
         },
         |fixture| {
+            fixture.skip_for(DropCause::Unwanted);
+            fixture.publish(1);
             fixture.skip_for(DropCause::Unwanted);
             fixture.skip();
             fixture.publish(1);

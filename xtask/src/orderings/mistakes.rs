@@ -191,7 +191,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
     },
     Mistake {
         file: "writer_state.rs",
-        suite: Suite::Models,
+        suite: Suite::Tests,
         what: "a waiting slot that is leased still is lost",
         from: "                return Some((slot, word.was_leased()));
             }
