@@ -6,12 +6,13 @@ use std::cell::Cell;
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 use vas_reader_testkit::Taken;
 use vas_reader_testkit::check::{ContentError, Loss, LossError, Order, OrderError, PaintError};
-use vas_reader_testkit::readers::{Brisk, Leaking, Panicking, Pick, Slow, Spinning, Stalled, Stepped};
+use vas_reader_testkit::readers::{Brisk, Leaking, Panicking, Pick, Rated, Slow, Spinning, Stalled, Stepped};
 #[cfg(feature = "snapshot")]
 use vas_reader_testkit::snapshot::{Picture, PngError, SnapshotError};
 
 // Readers go where what they read from may go.
 assert_impl_all!(Brisk<vas_ring::Reader>: Send, Sync);
+assert_impl_all!(Rated: Send, Sync);
 assert_impl_all!(Slow<vas_ring::Reader>: Send, Sync);
 assert_impl_all!(Stalled<vas_ring::Reader>: Send, Sync);
 assert_impl_all!(Leaking<vas_ring::Reader>: Send, Sync);
