@@ -215,7 +215,7 @@ fn every_file_plays_at_its_own_pace() {
     let (anew, part) = (folder.path().join("anew.ts"), std::fs::read(part).expect("made"));
     std::fs::write(&anew, part.repeat(12)).expect("written");
     let raw = film(folder.path(), "raw.h264", short, &["-c:v", "libx264"]);
-    let single = film(folder.path(), "single.pfm", short, &["-frames:v", "1", "-pix_fmt", "grayf32le"]);
+    let single = film(folder.path(), "single.png", short, &["-frames:v", "1"]);
     let seldom = film(folder.path(), "seldom.mp4", "rate=0.5:duration=20", &["-c:v", "libx264"]);
     let films = [(&anew, 25.0), (&raw, 25.0), (&single, 25.0), (&seldom, 0.5)];
     let out = tempfile::tempdir().expect("a folder");

@@ -241,12 +241,20 @@ fn formats_are_drawn_as_ffmpeg_shows_them() {
     let exact = ["gbrp", "pal8", "rgb24", "abgr"];
     let close =
         ["uyvy422", "yuyv422", "nv21", "p010le", "yuv422p10be", "gbrp10le", "rgb565le", "x2rgb10le", "ya8", "rgb48be"];
-    for (format, close) in exact.map(|format| (format, 0.0)).into_iter().chain(close.map(|format| (format, 0.8))) {
+    for (format, close) in exact.map(|format| (format, 0.0)).into_iter().chain(close.map(|format| (format, 1.0))) {
+        // Not in FFmpeg 4.3.
+        if format == "x2rgb10le" && format.parse::<ffmpeg_next::format::Pixel>().is_err() {
+            continue;
+        }
         let name = format!("{format}.nut");
         let film = film(folder.path(), &name, "rate=25:duration=0.4", &["-pix_fmt", format, "-c:v", "rawvideo"]);
         let difference = |number| picture(&film, 5).difference(&picture_by_ffmpeg(&film, number, "bt601"));
         let (same, earlier) = (difference(5).expect("of the same size"), difference(1).expect("of the same size"));
-        assert!(same <= close && earlier > 1.0, "{format}: {same}, and {earlier} to another frame");
+        assert!(same <= close && earlier > 2.0, "{format}: {same}, and {earlier} to another frame");
+    }
+    // Nor has that this.
+    if ffmpeg_next::encoder::find_by_name("pfm").is_none() {
+        return;
     }
     let still = film(folder.path(), "still.pfm", "rate=25", &["-frames:v", "1", "-pix_fmt", "grayf32le"]);
     let same = picture(&still, 1).difference(&picture_by_ffmpeg(&still, 0, "bt601:in_range=full"));
