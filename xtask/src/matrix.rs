@@ -25,8 +25,10 @@ use table::{Cell, Table};
 /// Bullseye has FFmpeg 4.3, bookworm 5.1, trixie 7.1, forky 9.0.
 const SUITES: [&str; 4] = ["bullseye", "bookworm", "trixie", "forky"];
 
-/// The row of the crates' own tests.
-const TESTS: &str = "tests";
+/// Tests: the row of the table, and what cargo is told.
+type Tests = (&'static str, &'static str);
+const TESTS: Tests = ("tests of tap and lifecycle", "-p vas-tap -p vas-lifecycle");
+const HOST: Tests = ("tests of the host", "-p vas-host");
 
 /// The folder for the systems, when there is no `--keep`.
 const KEEP: &str = "VAS_MATRIX_DIR";
@@ -45,6 +47,9 @@ pub(crate) struct Args {
     /// Only the programs of the bindings.
     #[arg(long)]
     programs: bool,
+    /// Also the tests of the stand-in host.
+    #[arg(long, conflicts_with = "programs")]
+    host: bool,
 }
 
 pub(crate) fn matrix(args: &Args) -> Result<()> {
@@ -55,9 +60,10 @@ pub(crate) fn matrix(args: &Args) -> Result<()> {
     fs::create_dir_all(&keep).with_context(|| format!("cannot make {}", keep.display()))?;
     let machine = Machine::new()?;
 
-    let tests = (!args.programs).then_some(TESTS);
-    let table = Table::new(tests.into_iter().chain(PROGRAMS.iter().map(|program| program.folder)));
-    let mut run = Run { machine, keep, programs_only: args.programs, table, problems: Vec::new() };
+    let tests = [(!args.programs).then_some(TESTS), args.host.then_some(HOST)];
+    let tests: Vec<_> = tests.into_iter().flatten().collect();
+    let rows = tests.iter().map(|(row, _)| *row).chain(PROGRAMS.iter().map(|program| program.folder));
+    let mut run = Run { machine, keep, table: Table::new(rows), tests, problems: Vec::new() };
     for suite in &args.suites {
         if let Err(problem) = run.one(suite) {
             run.problems.push(format!("{problem:#}"));
@@ -73,7 +79,7 @@ pub(crate) fn matrix(args: &Args) -> Result<()> {
 struct Run {
     machine: Machine,
     keep: PathBuf,
-    programs_only: bool,
+    tests: Vec<Tests>,
     table: Table,
     /// What failed.
     problems: Vec<String>,
@@ -92,7 +98,7 @@ impl Run {
 
         let mut step = |row: &'static str, script: &str, cell: fn(&str) -> Cell| {
             let start = Instant::now();
-            let (cell, problem) = match system.inside(row, row, script) {
+            let (cell, problem) = match system.inside(&row.replace(' ', "-"), row, script) {
                 Ok(printed) => match cell(&printed) {
                     Cell::Failed => (Cell::Failed, Some(format!("{suite}: {row} ended well, and checked nothing"))),
                     cell => (cell, None),
@@ -103,8 +109,8 @@ impl Run {
             self.problems.extend(problem);
             self.table.set(row, cell);
         };
-        if !self.programs_only {
-            step(TESTS, "cd /src\ncargo test --locked --no-fail-fast -p vas-tap -p vas-lifecycle", tests);
+        for (row, packages) in &self.tests {
+            step(row, &format!("cd /src\ncargo test --locked --no-fail-fast {packages}"), tests);
         }
         system.add_program(programs::PKG_CONFIG, include_str!("matrix/shared-pkg-config"))?;
         let ffmpeg = programs::major_and_minor(&version).with_context(|| format!("which FFmpeg is {version}?"))?;
