@@ -186,7 +186,7 @@ impl Feed {
         match self.refused {
             // Until a lease is back.
             Some(since) => {
-                self.next = now.saturating_add((now.saturating_sub(since) / 16).clamp(pause.short, pause.long))
+                self.next = now.saturating_add((now.saturating_sub(since) / 16).clamp(pause.short, pause.long));
             }
             None if self.rests() => self.next = now.saturating_add(pause.long),
             None => self.cadence.nothing(now, pause),

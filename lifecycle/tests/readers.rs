@@ -182,7 +182,7 @@ fn waiting_ends_at_the_deadline() {
         assert!(reader.wait(Duration::from_millis(20)).is_none());
         assert!(reader.wait(Duration::ZERO).is_none());
         let took = began.elapsed();
-        assert!((20..5_000).contains(&took.as_millis()), "{took:?}");
+        assert!(took >= Duration::from_millis(20), "{took:?}");
         // The other time, the camera is gone.
         reader.set_poll(Duration::from_secs(1));
     }

@@ -19,7 +19,7 @@ pub(crate) enum Export {
     /// Not compiled in.
     Absent,
     Off,
-    /// On, with a brisk and a slow reader for each camera.
+    /// On, with readers for each camera that are brisk, slow, at a rate and on request.
     On,
     /// On, with readers that do what no reader should.
     Hostile,
@@ -39,7 +39,7 @@ impl Export {
     const fn readers(self) -> Option<&'static str> {
         match self {
             Self::Absent | Self::Off => None,
-            Self::On => Some("brisk,slow"),
+            Self::On => Some("brisk,slow,rated,asking"),
             Self::Hostile => Some("brisk,sluggish,stalled,leaking,panicking,spinning"),
         }
     }
@@ -48,7 +48,7 @@ impl Export {
     pub(crate) const fn places(self) -> u64 {
         match self {
             Self::Absent | Self::Off => 0,
-            Self::On => 2,
+            Self::On => 4,
             Self::Hostile => 6,
         }
     }

@@ -71,7 +71,7 @@ pub(super) fn criterion(bench: &mut Bench) -> Result<Vec<Criterion>> {
     let hands = started(&on, |thread| thread == CONTROL);
     criterion.judge("on: threads that thread frame-export started", hands, "at most one per ring", hands <= 1);
     criterion.judge("on: state", &figures.export.state, "on", figures.export.state == "on");
-    let own = [CONTROL, "frame-memory", "brisk-reader", "slow-reader"];
+    let own = [CONTROL, "frame-memory", "brisk-reader", "slow-reader", "rated-reader", "asking-reader"];
     for thread in own {
         // A thread that was not seen shows nothing.
         let calls: usize = on.calls.iter().filter(|((by, _), _)| by == thread).map(|(_, n)| n).sum();

@@ -30,10 +30,16 @@ pub(crate) struct Samples {
     pub(crate) added_up: u64,
     /// Moments in a row at which more was in use than the rings had.
     unowned: u32,
+    /// By how much that may be: a ring in the making for each camera.
+    most_unowned: usize,
     pub(crate) faults: Vec<String>,
 }
 
 impl Samples {
+    pub(crate) fn new(most_unowned: usize) -> Self {
+        Self { most_unowned, ..Self::default() }
+    }
+
     pub(crate) fn take(&mut self, at: Duration, stats: &ExportStats) {
         let ExportStats { bytes_in_use, budget, bytes_idle, .. } = stats;
         if bytes_in_use > budget {
@@ -47,7 +53,8 @@ impl Samples {
             // While a ring is being made its bytes are taken and nobody's.
             self.unowned += 1;
         }
-        if rings > *bytes_in_use || self.unowned == MOST_UNOWNED {
+        let gap = bytes_in_use.checked_sub(rings);
+        if gap.is_none_or(|gap| gap > self.most_unowned) || self.unowned == MOST_UNOWNED {
             self.faults.push(format!("{bytes_in_use} bytes are in use, but the rings have {rings}"));
         }
         self.all.push(Sample { at, export: *bytes_in_use as u64, resident: Memory::now().resident });
@@ -85,6 +92,20 @@ mod tests {
     fn samples(resident: impl Fn(u64) -> u64) -> Samples {
         let sample = |n| Sample { at: Duration::from_secs(n), export: 1 << 20, resident: resident(n) };
         Samples { all: (0..40).map(sample).collect(), ..Samples::default() }
+    }
+
+    #[test]
+    fn what_belongs_to_no_ring_is_bounded() {
+        let mut samples = Samples::new(100);
+        let stats = |bytes_in_use| ExportStats { bytes_in_use, bytes_idle: 50, budget: 1000, ..ExportStats::default() };
+        for bytes in [50, 150] {
+            samples.take(Duration::ZERO, &stats(bytes));
+        }
+        assert_eq!((samples.faults.len(), samples.added_up), (0, 1));
+        for (n, bytes) in [49, 151, 1001].into_iter().enumerate() {
+            samples.take(Duration::ZERO, &stats(bytes));
+            assert!(samples.faults.len() > n, "{bytes}");
+        }
     }
 
     #[test]

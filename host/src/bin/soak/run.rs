@@ -72,13 +72,12 @@ pub(crate) fn run(args: &Args, seed: u64) -> Result<bool, Box<dyn Error>> {
     keep_quiet_about_panics();
     let cameras: Vec<_> =
         CAMERAS.iter().map(|id| Ok(Camera::new(id.parse()?))).collect::<Result<_, Box<dyn Error>>>()?;
-    let mut outcome = play(&export, &cameras, &clips, seed, goal, &stop, args.sabotage);
+    let frame_bytes = clips.iter().map(frame_bytes).collect::<Result<Vec<_>, _>>()?;
+    let ring_bytes = settings.ring_bytes(frame_bytes.iter().max().copied().unwrap_or(0))?;
+    let samples = Samples::new(cameras.len() * ring_bytes);
+    let mut outcome = play(&export, &cameras, &clips, seed, goal, &stop, args.sabotage, samples);
     outcome.stats = at_rest(&export);
-    for clip in &clips {
-        let source = Source::open(clip, PLAYBACK, &Stop::default())?;
-        let stream = vas_tap::stream_spec_of(source.decoder())?;
-        outcome.frame_bytes.push(stream.frame_bytes);
-    }
+    outcome.frame_bytes = frame_bytes;
 
     let report = Report::of(&outcome);
     print!("{report}");
@@ -88,6 +87,13 @@ pub(crate) fn run(args: &Args, seed: u64) -> Result<bool, Box<dyn Error>> {
     Ok(report.is_sound())
 }
 
+/// Bytes that a frame of a clip takes.
+fn frame_bytes(clip: &Input) -> Result<usize, Box<dyn Error>> {
+    let source = Source::open(clip, PLAYBACK, &Stop::default())?;
+    Ok(vas_tap::stream_spec_of(source.decoder())?.frame_bytes)
+}
+
+#[expect(clippy::too_many_arguments, reason = "once, and each is another thing")]
 fn play(
     export: &FrameExport,
     cameras: &[Camera],
@@ -96,9 +102,9 @@ fn play(
     goal: Goal,
     stop: &Stop,
     sabotage: Option<Sabotage>,
+    mut samples: Samples,
 ) -> Outcome {
     let start = Instant::now();
-    let mut samples = Samples::default();
     let mut kept = Vec::new();
     let cameras = thread::scope(|scope| {
         let mut threads = Vec::new();
