@@ -215,7 +215,7 @@ impl Feed {
             let read = match if oldest { seat.reader.next() } else { seat.reader.latest() } {
                 // All leases of this ring are out, maybe for good. If it has ended, and there is a later one, which has
                 // leases of its own, the rest of this one is missed.
-                Err(ReadError::Budget { .. }) if self.inbox.arrivals() != self.taken => seat.reader.latest(),
+                Err(ReadError::LeasesOut { .. }) if self.inbox.arrivals() != self.taken => seat.reader.latest(),
                 read => read,
             };
             match read {
@@ -232,7 +232,7 @@ impl Feed {
                         return Look::Frame(frame);
                     }
                 }
-                Err(ReadError::Budget { .. }) => {
+                Err(ReadError::LeasesOut { .. }) => {
                     self.refused.get_or_insert_with(now);
                     return Look::Refused;
                 }

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::sync::OnceLock;
 
-use vas_ring::{CopyMode, MAX_BUDGET, MAX_DEPTH, MAX_READERS};
+use vas_ring::{CopyMode, MAX_DEPTH, MAX_LEASES, MAX_READERS};
 
 use crate::available;
 use crate::problem::Problem;
@@ -75,7 +75,7 @@ settings! {
     /// Readers that a camera may have at once.
     "MAX_READERS" max_readers: usize = 2, number(MAX_READERS);
     /// Frames that one reader may hold at once.
-    "READER_LEASES" reader_leases: usize = 1, number(MAX_BUDGET);
+    "READER_LEASES" reader_leases: usize = 1, number(MAX_LEASES);
     /// Bytes that the rings of all cameras may take together, those included that are no longer written but still read.
     ///
     /// By default a quarter of the memory that there is: what the system, its memory cgroups and the limits of the process

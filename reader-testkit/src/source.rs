@@ -49,7 +49,7 @@ impl From<Result<Option<Lease>, ReadError>> for Taken {
     fn from(read: Result<Option<Lease>, ReadError>) -> Self {
         match read {
             Ok(Some(frame)) => Self::Frame(frame),
-            Err(ReadError::Budget { .. }) => Self::Refused,
+            Err(ReadError::LeasesOut { .. }) => Self::Refused,
             Err(ReadError::Closed) => Self::Closed,
             // Overtaken: ask again, as when there is nothing.
             Ok(None) | Err(_) => Self::Nothing,

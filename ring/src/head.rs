@@ -6,7 +6,7 @@
 //! bit 0        CLOSED    the ring has no writer
 //! ```
 
-use crate::spec::{MAX_BUDGET, MAX_DEPTH, MAX_READERS, RingSpec};
+use crate::spec::{MAX_DEPTH, MAX_LEASES, MAX_READERS, RingSpec};
 use crate::sync::{AtomicU16, AtomicU64, Ordering};
 
 const CLOSED: u64 = 1;
@@ -14,7 +14,7 @@ const SLOT_SHIFT: u32 = 1;
 const SHIFT: u32 = 12;
 const SLOTS: u64 = (1 << (SHIFT - SLOT_SHIFT)) - 1;
 
-static_assertions::const_assert!((MAX_DEPTH + MAX_READERS * MAX_BUDGET) as u64 <= SLOTS);
+static_assertions::const_assert!((MAX_DEPTH + MAX_READERS * MAX_LEASES) as u64 <= SLOTS);
 
 /// How many frames have been published, modulo 2^52, in the bits where the head's word has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use crate::sync::Arc;
 /// A frame that is borrowed in place, until it is dropped: nothing is copied, and nothing overwrites it.
 ///
 /// It may be sent to other threads, shared by reference, outlive its reader, the writer and the ring, and be dropped
-/// anywhere. While it lives it takes one of its reader's budget; one that is leaked takes it for good.
+/// anywhere. While it lives it counts against its reader's limit; one that is leaked counts for good.
 ///
 /// It reads as its [`FrameEntry`]:
 ///

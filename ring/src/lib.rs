@@ -25,7 +25,7 @@
 //! * **The writer is wait-free.** [`Writer::claim`] and [`Claim::publish`] together take a number of atomic operations that
 //!   is bounded by the slot count, whatever readers do. (Where a processor has no atomic addition and goes by load-linked and
 //!   store-conditional, each operation is as wait-free as the processor makes that loop.)
-//! * **Readers cannot make the writer drop.** With `depth + readers * budget + 1` slots a claim always finds one,
+//! * **Readers cannot make the writer drop.** With `depth + readers * leases + 1` slots a claim always finds one,
 //!   also when leases are leaked, held for ever, or their holder is stopped between any two instructions.
 //! * **A lease is immutable while it lives.** There is no torn frame, and no data race in the memory model.
 //! * **Readers are isolated.** The newest `depth` frames stay leasable for each reader, by [`Reader::latest`] and by
@@ -53,7 +53,7 @@
 //! | *claim*     | a slot that the writer fills; publishing consumes it, dropping it abandons the frame          |
 //! | *lease*     | a reader's hold of a published frame; the slot is not overwritten until it is dropped         |
 //! | *depth*     | K: how many of the newest frames stay leasable                                                |
-//! | *budget*    | B: how many leases one reader may hold at once                                                |
+//! | *limit*     | B: how many leases one reader may hold at once, its lease limit                               |
 //! | *position*  | a frame's number among those published, while `frame_id` counts those that were offered       |
 //! | *head*      | the word that tells the newest frame; beside it the *list* of the slots of the newest K       |
 //! | *retired*   | of a slot: not among the newest K. Of a ring: without a writer for good                       |
@@ -121,7 +121,7 @@ pub use reader::{ReadError, Reader};
 pub use retired::Retired;
 pub use ring::{Ring, RingError, SubscribeError};
 pub use sink::{CopyMode, FrameSink, StreamSpec};
-pub use spec::{MAX_BUDGET, MAX_DEPTH, MAX_FRAME_BYTES, MAX_READERS, RingSpec, SpecError};
+pub use spec::{MAX_DEPTH, MAX_FRAME_BYTES, MAX_LEASES, MAX_READERS, RingSpec, SpecError};
 pub use stats::{DropCause, Dropped, Missed, ReaderStats, RingStats};
 pub use writer::{Claim, ClaimError, Writer};
 

@@ -28,7 +28,7 @@ enum Found {
     /// The frame in this slot, which is now leased.
     Slot(u16),
     Nothing,
-    Budget,
+    LeasesOut,
     Closed,
     Overtaken,
 }
@@ -52,11 +52,11 @@ enum Found {
 /// let frame = reader.next()?.expect("published");
 /// assert_eq!((frame.frame_id, reader.missed().overwritten), (1, 1));
 ///
-/// // A second lease beside the first is what a budget of two allows.
+/// // A second lease beside the first is what a limit of two allows.
 /// let newer = reader.latest()?.expect("published");
 /// assert_eq!(newer.frame_id, 2);
 /// writer.claim()?.publish(&FrameEntry::default());
-/// assert_eq!(reader.latest().unwrap_err(), ReadError::Budget { budget: 2 });
+/// assert_eq!(reader.latest().unwrap_err(), ReadError::LeasesOut { limit: 2 });
 ///
 /// drop((frame, newer, writer));
 /// assert_eq!(reader.next()?.expect("readable to the end").frame_id, 3);
@@ -123,7 +123,7 @@ impl Reader {
             // SAFETY: leased just now by this reader, and not given back.
             Found::Slot(slot) => Ok(Some(unsafe { Lease::new(&self.shared, slot, self.index) })),
             Found::Nothing => Ok(None),
-            Found::Budget => Err(ReadError::Budget { budget: self.shared.spec.budget() }),
+            Found::LeasesOut => Err(ReadError::LeasesOut { limit: self.shared.spec.lease_limit() }),
             Found::Closed => Err(ReadError::Closed),
             Found::Overtaken => Err(ReadError::Overtaken),
         }
@@ -134,9 +134,9 @@ impl Reader {
         // SAFETY: this reader is subscribed with the index, `&mut self` makes this the only use, and it ends with the call.
         let state = unsafe { shared.reader_state(index) };
         let counters = &shared.reader(index).counters;
-        let (depth, budget) = (shared.spec.depth(), shared.spec.budget());
+        let (depth, lease_limit) = (shared.spec.depth(), shared.spec.lease_limit());
         let last = self.head.position();
-        if state.leased.len() == budget {
+        if state.leased.len() == lease_limit {
             state.leased.remove_released(&shared.slots, index);
         }
         for _ in 0..TRIES {
@@ -162,10 +162,10 @@ impl Reader {
                 self.head = head;
                 return Found::Nothing;
             }
-            if state.leased.len() == budget {
+            if state.leased.len() == lease_limit {
                 state.refuse(newest);
                 counters.refuse();
-                return Found::Budget;
+                return Found::LeasesOut;
             }
             let target = match wanted {
                 Wanted::Newest => newest,
@@ -255,9 +255,9 @@ impl fmt::Debug for Reader {
 #[non_exhaustive]
 pub enum ReadError {
     /// There is a new frame, and the reader holds as many leases as it may: drop one.
-    Budget {
+    LeasesOut {
         /// How many that is.
-        budget: usize,
+        limit: usize,
     },
     /// The ring has no writer. It may get another one; until then every read says this.
     Closed,
@@ -268,7 +268,7 @@ pub enum ReadError {
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Budget { budget } => write!(f, "all {budget} leases of this reader are out: drop one first"),
+            Self::LeasesOut { limit } => write!(f, "all {limit} leases of this reader are out: drop one first"),
             Self::Closed => f.write_str("the ring has no writer"),
             Self::Overtaken => f.write_str("the writer was faster several times in a row: ask again"),
         }

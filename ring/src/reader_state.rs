@@ -4,7 +4,7 @@ use crate::drops::Drops;
 use crate::entry::FrameEntry;
 use crate::head::Position;
 use crate::slot::Slots;
-use crate::spec::MAX_BUDGET;
+use crate::spec::MAX_LEASES;
 use crate::stats::{Missed, MissedCounters, ReaderStats};
 use crate::sync::Counter;
 
@@ -13,7 +13,7 @@ use crate::sync::Counter;
 pub(crate) struct ReaderState {
     /// Drops counted as missed so far.
     drops: Drops,
-    /// Newest position at the last refusal for want of budget.
+    /// Newest position at the last refusal with all leases out.
     refused_to: Option<Position>,
     pub(crate) leased: LeasedSlots,
 }
@@ -21,7 +21,7 @@ pub(crate) struct ReaderState {
 /// Slots that the reader has leased, as far as it knows: leases that were given back are on the list until it looks.
 #[derive(Debug)]
 pub(crate) struct LeasedSlots {
-    slots: [u16; MAX_BUDGET],
+    slots: [u16; MAX_LEASES],
     len: usize,
 }
 
@@ -61,7 +61,7 @@ impl LeasedSlots {
 
 impl ReaderState {
     pub(crate) fn new() -> Self {
-        Self { drops: Drops::default(), refused_to: None, leased: LeasedSlots { slots: [0; MAX_BUDGET], len: 0 } }
+        Self { drops: Drops::default(), refused_to: None, leased: LeasedSlots { slots: [0; MAX_LEASES], len: 0 } }
     }
 
     /// Makes it that of a reader which begins after so many drops.
@@ -70,7 +70,7 @@ impl ReaderState {
         self.drops = drops;
     }
 
-    /// Notes that the reader was refused for want of budget when the newest frame was at this position.
+    /// Notes that the reader was refused with all leases out when the newest frame was at this position.
     pub(crate) fn refuse(&mut self, newest: Position) {
         self.refused_to = Some(newest);
     }

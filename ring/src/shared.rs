@@ -17,7 +17,7 @@ use crate::identity::Identity;
 use crate::memory::PixelMemory;
 use crate::reader_state::{ReaderCounters, ReaderState};
 use crate::slot::{Frame, Slot, Slots};
-use crate::spec::{MAX_BUDGET, MAX_DEPTH, MAX_OVERHEAD, MAX_READERS, RingSpec};
+use crate::spec::{MAX_DEPTH, MAX_LEASES, MAX_OVERHEAD, MAX_READERS, RingSpec};
 use crate::stats::ReaderStats;
 use crate::subscriptions::Subscriptions;
 use crate::sync::{AtomicU32, UnsafeCell};
@@ -73,7 +73,7 @@ impl RingSpec {
     }
 }
 
-const _: () = match RingSpec::new(MAX_DEPTH, MAX_READERS, MAX_BUDGET, 1) {
+const _: () = match RingSpec::new(MAX_DEPTH, MAX_READERS, MAX_LEASES, 1) {
     Ok(largest) => assert!(largest.overhead_bytes() <= MAX_OVERHEAD),
     Err(_) => panic!(),
 };

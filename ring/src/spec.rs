@@ -7,7 +7,7 @@ pub const MAX_DEPTH: usize = if cfg!(loom) { 4 } else { 32 };
 /// Most readers of a ring: each has a LEASE bit and an ORPHAN bit in the 64-bit slot word.
 pub const MAX_READERS: usize = 31;
 /// Most leases that one reader may hold at once.
-pub const MAX_BUDGET: usize = 32;
+pub const MAX_LEASES: usize = 32;
 /// Most bytes of one frame: offsets in a frame entry are 32 bits wide.
 pub const MAX_FRAME_BYTES: usize = u32::MAX as usize - LINE;
 
@@ -32,18 +32,18 @@ const _: () = assert!(LINE >= align_of::<u64>());
 pub struct RingSpec {
     depth: usize,
     readers: usize,
-    budget: usize,
+    lease_limit: usize,
     frame_bytes: usize,
 }
 
 impl RingSpec {
     /// A ring that keeps the newest `depth` frames readable for up to `readers` readers, each of which may hold
-    /// up to `budget` leases at once; a frame takes at most `frame_bytes` bytes of pixels.
+    /// up to `lease_limit` leases at once; a frame takes at most `frame_bytes` bytes of pixels.
     ///
     /// # Errors
     ///
     /// When a number is zero or beyond its limit, or when the total does not fit into the address space.
-    pub const fn new(depth: usize, readers: usize, budget: usize, frame_bytes: usize) -> Result<Self, SpecError> {
+    pub const fn new(depth: usize, readers: usize, lease_limit: usize, frame_bytes: usize) -> Result<Self, SpecError> {
         const fn in_range(what: &'static str, value: usize, max: usize) -> Result<(), SpecError> {
             if value == 0 || value > max { Err(SpecError::OutOfRange { what, value, max }) } else { Ok(()) }
         }
@@ -56,9 +56,9 @@ impl RingSpec {
         }
         check!("depth", depth, MAX_DEPTH);
         check!("readers", readers, MAX_READERS);
-        check!("budget", budget, MAX_BUDGET);
+        check!("lease limit", lease_limit, MAX_LEASES);
         check!("frame_bytes", frame_bytes, MAX_FRAME_BYTES);
-        let spec = Self { depth, readers, budget, frame_bytes };
+        let spec = Self { depth, readers, lease_limit, frame_bytes };
         // The limits above keep the slot count far from overflow; the bytes may still exceed what can be allocated.
         match spec.slots().checked_mul(spec.slot_stride()) {
             Some(pixels) if pixels <= isize::MAX as usize - MAX_OVERHEAD => Ok(spec),
@@ -77,8 +77,8 @@ impl RingSpec {
     }
 
     /// Leases that one reader may hold at once: B.
-    pub const fn budget(&self) -> usize {
-        self.budget
+    pub const fn lease_limit(&self) -> usize {
+        self.lease_limit
     }
 
     /// Bytes of pixels that fit into one slot.
@@ -88,7 +88,7 @@ impl RingSpec {
 
     /// Slots of the ring: K readable, R * B that readers may stand in, and one to write into.
     pub const fn slots(&self) -> usize {
-        self.depth + self.readers * self.budget + 1
+        self.depth + self.readers * self.lease_limit + 1
     }
 
     /// Bytes from one slot's pixels to the next slot's: an odd number of 64-byte lines.
@@ -120,7 +120,7 @@ pub enum SpecError {
     },
     /// The ring would not fit into the address space.
     TooLarge {
-        /// Slots that the depth, readers and budget call for.
+        /// Slots that the depth, readers and leases call for.
         slots: usize,
         /// Bytes of one frame.
         frame_bytes: usize,

@@ -181,7 +181,7 @@ missed! {
     overwritten,
     /// Published and still readable, but passed over for a newer one.
     skipped,
-    /// Published while the reader was refused for want of budget.
+    /// Published while the reader was refused with all its leases out.
     refused,
     /// Offered and never published, for a cause other than [`DropCause::Unwanted`].
     dropped,
@@ -213,7 +213,7 @@ pub struct ReaderStats {
     pub seen: u64,
     /// Frames missed up to the last one delivered, or up to the end when a read said so after that, by cause.
     pub missed: Missed,
-    /// Calls refused because the budget was used up.
+    /// Calls refused because all its leases were out.
     pub refusals: u64,
     /// Frames published since the last one that was delivered or counted as missed.
     pub lag: u64,

@@ -60,7 +60,7 @@ impl Writer {
     /// Claims a slot for the next frame.
     ///
     /// Takes one read-modify-write of a slot word, and if a reader holds that slot, one load for each that readers hold:
-    /// never more than `readers * budget` loads.
+    /// never more than `readers * lease_limit` loads.
     ///
     /// # Errors
     ///
@@ -255,7 +255,7 @@ pub enum ClaimError {
 
 impl fmt::Display for ClaimError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("every slot of the ring is leased: more leases are out than readers times budget")
+        f.write_str("every slot of the ring is leased: more leases are out than the readers may hold")
     }
 }
 

@@ -107,7 +107,7 @@ fn the_counters_count() {
 /// Borrows a frame with each kind of read, and gives it back, while leases are out.
 fn read(reader: &mut Reader, held: &mut [Option<Lease>]) {
     for (turn, place) in held.iter_mut().enumerate() {
-        // It goes before the next one comes: the others use up the budget but for one.
+        // It goes before the next one comes: the others use up the leases but for one.
         *place = None;
         let lease = if turn % 2 == 0 { reader.latest() } else { reader.next() };
         // With the writer on another thread it may have been faster; that costs nothing either.
@@ -124,7 +124,7 @@ fn read(reader: &mut Reader, held: &mut [Option<Lease>]) {
 fn publish_and_read_for_nothing() {
     let (ring, mut writer) = ring(3, 2, 2, 6000);
     let mut readers = [ring.subscribe().unwrap(), ring.subscribe().unwrap()];
-    // With all budgets spent every slot is used.
+    // With all leases out every slot is used.
     let mut leases: Vec<Option<Lease>> = Vec::with_capacity(4);
     for turn in 0..4 {
         publish(&mut writer);
@@ -136,8 +136,8 @@ fn publish_and_read_for_nothing() {
 
     let refusals = Cost::of(|| {
         for reader in &mut readers {
-            assert_eq!(reader.latest().unwrap_err(), ReadError::Budget { budget: 2 });
-            assert_eq!(reader.next().unwrap_err(), ReadError::Budget { budget: 2 });
+            assert_eq!(reader.latest().unwrap_err(), ReadError::LeasesOut { limit: 2 });
+            assert_eq!(reader.next().unwrap_err(), ReadError::LeasesOut { limit: 2 });
         }
     });
     assert_eq!(refusals, NOTHING);
@@ -232,10 +232,10 @@ fn publish_for_nothing_while_others_read() {
 /// takes no more, and all is given back.
 #[test]
 fn bytes_are_as_stated() {
-    for (depth, readers, budget, frame_bytes) in
+    for (depth, readers, lease_limit, frame_bytes) in
         [(1, 1, 1, 1), (2, 1, 1, 100), (3, 4, 2, 4096), (5, 3, 3, 5000), (16, 8, 4, 640 * 360), (32, 31, 32, 1)]
     {
-        let spec = RingSpec::new(depth, readers, budget, frame_bytes).unwrap();
+        let spec = RingSpec::new(depth, readers, lease_limit, frame_bytes).unwrap();
         let mut subscribed = Vec::with_capacity(readers);
         let before = BYTES.get();
         let made = Ring::new(spec, Identity::default(), HeapMemory::for_spec(&spec)).unwrap();

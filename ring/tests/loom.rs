@@ -156,10 +156,10 @@ fn claim_is_shared() {
     });
 }
 
-/// A budget of two, each lease given back by another thread, while the reader goes on.
+/// A limit of two leases, each lease given back by another thread, while the reader goes on.
 #[test]
 fn leases_dropped_elsewhere() {
-    Model::new("leases dropped elsewhere").budget(2).publishes(3).bound(2).check(|fixture| {
+    Model::new("leases dropped elsewhere").lease_limit(2).publishes(3).bound(2).check(|fixture| {
         fixture.reader(|mut it| {
             let leases = [it.take_latest(), it.take_latest()];
             let elsewhere = thread::spawn(move || leases.iter().flatten().for_each(assert_whole));
@@ -345,7 +345,7 @@ fn reader_frees_the_ring() {
         fixture.publish(1);
         drop(fixture);
         let elsewhere = thread::spawn(move || assert_whole(&lease));
-        // Over its budget until the lease is back.
+        // Over its limit until the lease is back.
         if it.take(Reader::next).is_err() {
             elsewhere.join().unwrap();
         }
@@ -558,7 +558,7 @@ fn hand_over() {
                 for _ in 0..2 {
                     match it.take(Reader::next) {
                         Ok(lease) => lease.iter().for_each(assert_whole),
-                        Err(error) => assert_ne!(error, ReadError::Budget { budget: 1 }),
+                        Err(error) => assert_ne!(error, ReadError::LeasesOut { limit: 1 }),
                     }
                 }
                 it

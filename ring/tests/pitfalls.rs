@@ -11,7 +11,7 @@ use std::ptr::NonNull;
 use common::{Counted, assert_whole, entry, fill, publish, ring, ring_from};
 use vas_ring::{
     CameraId, ClaimError, Component, DropCause, FrameEntry, FrameFlags, FrameSink, Geometry, HeapMemory, Identity,
-    MAX_BUDGET, MAX_DEPTH, MAX_FRAME_BYTES, MAX_READERS, Missed, PixelFormat, PixelMemory, Plane, ReadError, Reader,
+    MAX_DEPTH, MAX_FRAME_BYTES, MAX_LEASES, MAX_READERS, Missed, PixelFormat, PixelMemory, Plane, ReadError, Reader,
     Ring, RingError, RingSpec, SpecError, SubscribeError, Writer,
 };
 
@@ -27,7 +27,7 @@ fn read(read: Result<Option<vas_ring::Lease>, ReadError>) -> vas_ring::Lease {
     read.expect("no error").expect("a frame")
 }
 
-/// A lease that is leaked costs its reader one of its budget for good, shows, and costs nobody else anything.
+/// A lease that is leaked costs its reader one of its leases for good, shows, and costs nobody else anything.
 #[test]
 fn leaked_lease() {
     let (ring, mut writer) = ring(2, 2, 2, BYTES);
@@ -39,7 +39,7 @@ fn leaked_lease() {
         publish(&mut writer);
         let one = read(leaky.latest());
         publish(&mut writer);
-        assert_eq!(leaky.latest().unwrap_err(), ReadError::Budget { budget: 2 });
+        assert_eq!(leaky.latest().unwrap_err(), ReadError::LeasesOut { limit: 2 });
         drop(one);
         assert_eq!((leaky.stats().leases, leaky.stats().oldest_lease), (1, 2 * n));
         let both = [read(tidy.next()), read(tidy.next())];
@@ -92,7 +92,7 @@ fn departed_reader_leaves_its_place() {
 
 /// Whatever is leaked or held, the writer goes on, and each reader still gets the newest frames.
 #[test]
-fn all_budgets_spent() {
+fn all_leases_out() {
     let (ring, mut writer) = ring(3, 3, 2, BYTES);
     let mut readers: Vec<Reader> = (0..3).map(|_| ring.subscribe().unwrap()).collect();
     let mut held = Vec::new();
@@ -104,7 +104,7 @@ fn all_budgets_spent() {
     let newest = publish_many(&mut writer, 1000);
     held.iter().for_each(assert_whole);
     for reader in &mut readers {
-        assert_eq!(reader.latest().unwrap_err(), ReadError::Budget { budget: 2 });
+        assert_eq!(reader.latest().unwrap_err(), ReadError::LeasesOut { limit: 2 });
         assert_eq!((reader.stats().refusals, reader.stats().leases), (1, 2));
     }
     held.pop();
@@ -179,17 +179,17 @@ fn limits() {
     assert_eq!(of(1, 0, 1, 1), out_of_range("readers", 0, MAX_READERS));
     assert_eq!(of(1, MAX_READERS + 1, 1, 1), out_of_range("readers", MAX_READERS + 1, MAX_READERS));
     assert_eq!(of(1, usize::MAX, 1, 1), out_of_range("readers", usize::MAX, MAX_READERS));
-    assert_eq!(of(1, 1, 0, 1), out_of_range("budget", 0, MAX_BUDGET));
-    assert_eq!(of(1, 1, MAX_BUDGET + 1, 1), out_of_range("budget", MAX_BUDGET + 1, MAX_BUDGET));
+    assert_eq!(of(1, 1, 0, 1), out_of_range("lease limit", 0, MAX_LEASES));
+    assert_eq!(of(1, 1, MAX_LEASES + 1, 1), out_of_range("lease limit", MAX_LEASES + 1, MAX_LEASES));
     assert_eq!(of(1, 1, 1, 0), out_of_range("frame_bytes", 0, MAX_FRAME_BYTES));
     assert_eq!(of(1, 1, 1, usize::MAX), out_of_range("frame_bytes", usize::MAX, MAX_FRAME_BYTES));
     let message = of(1, MAX_READERS + 1, 1, 1).unwrap_err().to_string();
     assert_eq!(message, "ring readers is 32, accepted is 1 to 31");
 
-    let largest = of(MAX_DEPTH, MAX_READERS, MAX_BUDGET, MAX_FRAME_BYTES);
+    let largest = of(MAX_DEPTH, MAX_READERS, MAX_LEASES, MAX_FRAME_BYTES);
     if cfg!(target_pointer_width = "64") {
         let spec = largest.unwrap();
-        assert_eq!(spec.slots(), MAX_DEPTH + MAX_READERS * MAX_BUDGET + 1);
+        assert_eq!(spec.slots(), MAX_DEPTH + MAX_READERS * MAX_LEASES + 1);
         assert!(spec.pixel_bytes() >= spec.slots() * MAX_FRAME_BYTES);
         assert!(spec.total_bytes() > spec.pixel_bytes());
     } else {
@@ -197,22 +197,22 @@ fn limits() {
     }
 }
 
-/// The largest ring in each direction works: every reader can hold its whole budget, and the writer goes on.
+/// The largest ring in each direction works: every reader can hold all its leases, and the writer goes on.
 #[test]
 fn largest_ring() {
-    let (ring, mut writer) = ring(MAX_DEPTH, MAX_READERS, MAX_BUDGET, 8);
+    let (ring, mut writer) = ring(MAX_DEPTH, MAX_READERS, MAX_LEASES, 8);
     let mut readers: Vec<Reader> = (0..MAX_READERS).map(|_| ring.subscribe().unwrap()).collect();
     let full = SubscribeError::Full { limit: MAX_READERS, readers: MAX_READERS, leaving: 0 };
     assert_eq!(ring.subscribe().unwrap_err(), full);
     let mut held = Vec::new();
-    for n in 0..MAX_BUDGET * MAX_READERS {
+    for n in 0..MAX_LEASES * MAX_READERS {
         publish(&mut writer);
         held.push(read(readers[n % MAX_READERS].latest()));
     }
     publish_many(&mut writer, 100);
     held.iter().for_each(assert_whole);
-    assert!(readers.iter_mut().all(|it| it.next().unwrap_err() == ReadError::Budget { budget: MAX_BUDGET }));
-    assert!(ring.readers().iter().all(|it| it.leases == MAX_BUDGET));
+    assert!(readers.iter_mut().all(|it| it.next().unwrap_err() == ReadError::LeasesOut { limit: MAX_LEASES }));
+    assert!(ring.readers().iter().all(|it| it.leases == MAX_LEASES));
     drop(readers);
     assert_eq!((ring.stats().readers, ring.stats().leaving), (0, MAX_READERS));
     drop(held);
@@ -564,7 +564,7 @@ fn writer_as_a_sink() {
 fn errors_say_why() {
     let texts = [
         (SubscribeError::Full { limit: 13, readers: 11, leaving: 2 }.to_string(), &["13", "11", "2"][..]),
-        (ReadError::Budget { budget: 17 }.to_string(), &["17", "drop"]),
+        (ReadError::LeasesOut { limit: 17 }.to_string(), &["17", "drop"]),
         (ReadError::Closed.to_string(), &["no writer"]),
         (ReadError::Overtaken.to_string(), &["ask again"]),
         (ClaimError::Refused.to_string(), &["every slot"]),

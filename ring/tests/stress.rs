@@ -116,7 +116,7 @@ impl Fixture {
                 let last_writer = fixture.last_writer.load(SeqCst);
                 match it.take(read) {
                     Ok(Some(lease)) => keep(Ok(lease)),
-                    Err(ReadError::Budget { budget }) => keep(Err(budget)),
+                    Err(ReadError::LeasesOut { limit }) => keep(Err(limit)),
                     Err(ReadError::Closed) if last_writer => break,
                     Ok(None) | Err(_) => thread::yield_now(),
                 }
@@ -169,7 +169,7 @@ impl Fixture {
                 offered = stats.offered();
                 let spec = fixture.ring.spec();
                 for reader in fixture.ring.readers() {
-                    assert!(reader.leases <= spec.budget() && reader.reader < spec.readers(), "{reader:?}");
+                    assert!(reader.leases <= spec.lease_limit() && reader.reader < spec.readers(), "{reader:?}");
                 }
                 assert!(stats.readers + stats.leaving <= spec.readers());
                 looks += 1;
@@ -244,8 +244,8 @@ fn stress(depth: usize, frame_bytes: usize) {
         ),
         fixture.spawn_reader("holds on", Reader::next, lapped_and_refused, move |lease| match lease {
             Ok(lease) => held.push(lease),
-            Err(budget) => {
-                assert_eq!(held.len(), budget);
+            Err(limit) => {
+                assert_eq!(held.len(), limit);
                 thread::sleep(Duration::from_millis(5));
                 held.iter().for_each(assert_whole);
                 held.clear();
@@ -312,16 +312,16 @@ fn stress(depth: usize, frame_bytes: usize) {
 }
 
 /// Readers that hold all they may all the time, and give one lease back only to take the next: no slot is to spare.
-fn hoard(readers: usize, budget: usize) {
-    let (ring, mut writer) = ring_from(RingSpec::new(1, readers, budget, 64).unwrap(), FIRST);
+fn hoard(readers: usize, limit: usize) {
+    let (ring, mut writer) = ring_from(RingSpec::new(1, readers, limit, 64).unwrap(), FIRST);
     let fixture = Fixture::new(ring);
     let hoard = |seed| {
-        let (mut held, mut dice) = (Vec::with_capacity(budget), Dice(seed));
-        let enough = move |stats: &ReaderStats| stats.refusals > 0 && stats.seen > budget as u64;
+        let (mut held, mut dice) = (Vec::with_capacity(limit), Dice(seed));
+        let enough = move |stats: &ReaderStats| stats.refusals > 0 && stats.seen > limit as u64;
         fixture.spawn_reader("hoards", Reader::latest, enough, move |lease| {
             // Any may be given back first.
-            if held.len() == budget {
-                assert_whole(&held.swap_remove(dice.below(budget as u64) as usize));
+            if held.len() == limit {
+                assert_whole(&held.swap_remove(dice.below(limit as u64) as usize));
             }
             held.extend(lease.ok());
         })
@@ -333,12 +333,12 @@ fn hoard(readers: usize, budget: usize) {
     fixture.last_writer.store(true, SeqCst);
     drop(writer);
     let stats = fixture.ring.stats();
-    println!("budget {budget}: {} published, {} dropped", stats.published, stats.dropped.total());
+    println!("lease limit {limit}: {} published, {} dropped", stats.published, stats.dropped.total());
     assert_eq!(stats.dropped.get(DropCause::Refused), 0);
     for reader in readers {
         let reader = reader.join().unwrap().1;
         println!("  {} whole, {} refusals", reader.seen, reader.refusals);
-        assert!(reader.refusals > 0 && reader.seen > budget as u64);
+        assert!(reader.refusals > 0 && reader.seen > limit as u64);
     }
 }
 

@@ -67,8 +67,8 @@ pub(crate) fn ring_from(spec: RingSpec, first_frame_id: u64) -> (Ring, Writer) {
 }
 
 /// A ring on the heap.
-pub(crate) fn ring(depth: usize, readers: usize, budget: usize, frame_bytes: usize) -> (Ring, Writer) {
-    ring_from(RingSpec::new(depth, readers, budget, frame_bytes).unwrap(), 0)
+pub(crate) fn ring(depth: usize, readers: usize, lease_limit: usize, frame_bytes: usize) -> (Ring, Writer) {
+    ring_from(RingSpec::new(depth, readers, lease_limit, frame_bytes).unwrap(), 0)
 }
 
 /// Memory that counts how often it is given back.

@@ -25,7 +25,7 @@ pub(crate) struct Model {
     name: &'static str,
     depth: usize,
     readers: usize,
-    budget: usize,
+    lease_limit: usize,
     publishes: usize,
     bound: Option<usize>,
     full: bool,
@@ -35,7 +35,7 @@ impl Model {
     /// One frame deep, for one reader with one lease.
     pub(crate) fn new(name: &'static str) -> Self {
         let full = std::env::var_os("VAS_LOOM_FULL").is_some();
-        Self { name, depth: 1, readers: 1, budget: 1, publishes: 0, bound: None, full }
+        Self { name, depth: 1, readers: 1, lease_limit: 1, publishes: 0, bound: None, full }
     }
 
     pub(crate) fn depth(self, depth: usize) -> Self {
@@ -46,8 +46,8 @@ impl Model {
         Self { readers, ..self }
     }
 
-    pub(crate) fn budget(self, budget: usize) -> Self {
-        Self { budget, ..self }
+    pub(crate) fn lease_limit(self, lease_limit: usize) -> Self {
+        Self { lease_limit, ..self }
     }
 
     /// Frames that the writer publishes while the readers are at work.
@@ -110,7 +110,7 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     fn new(model: &Model) -> Self {
-        let spec = RingSpec::new(model.depth, model.readers, model.budget, BYTES).unwrap();
+        let spec = RingSpec::new(model.depth, model.readers, model.lease_limit, BYTES).unwrap();
         let identity = Identity { first_frame_id: FIRST, ..Identity::default() };
         let (ring, writer) = Ring::new(spec, identity, HeapMemory::for_spec(&spec)).unwrap();
         Self { ring, writer: Some(writer), published: Arc::default(), reader_threads: Vec::new(), others: Vec::new() }
@@ -219,7 +219,7 @@ pub(crate) fn publish_after_a_forgotten_claim(writer: &mut Writer) {
 }
 
 fn publish_with(writer: &mut Writer, more: usize) {
-    let waiting = writer.spec().readers() * writer.spec().budget();
+    let waiting = writer.spec().readers() * writer.spec().lease_limit();
     let before = operations();
     let mut claim = writer.claim().expect("the writer was refused");
     let id = claim.frame_id();

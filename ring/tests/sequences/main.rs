@@ -59,7 +59,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn spec() -> impl Strategy<Value = RingSpec> {
     (1..=5usize, 1..=3usize, 1..=3usize, 1..=200usize)
-        .prop_map(|(depth, readers, budget, bytes)| RingSpec::new(depth, readers, budget, bytes).unwrap())
+        .prop_map(|(depth, readers, lease_limit, bytes)| RingSpec::new(depth, readers, lease_limit, bytes).unwrap())
 }
 
 /// Ids wrap at 2^64 and positions at 2^52: most sequences cross one or the other.

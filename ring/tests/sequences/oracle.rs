@@ -175,12 +175,12 @@ impl Oracle {
             self.miss(index, end);
             return Err(ReadError::Closed);
         };
-        let budget = self.spec.budget();
+        let limit = self.spec.lease_limit();
         let it = self.model_mut(index);
-        if it.held.len() == budget {
+        if it.held.len() == limit {
             it.refused = end;
             it.refusals += 1;
-            return Err(ReadError::Budget { budget });
+            return Err(ReadError::LeasesOut { limit });
         }
         self.miss(index, at);
         let Offer::Published(entry) = self.offers[at] else { unreachable!("only published frames are wanted") };

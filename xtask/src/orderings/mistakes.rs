@@ -16,8 +16,8 @@ pub(super) const MISTAKES: &[Mistake] = &[
         file: "spec.rs",
         suite: Suite::Models,
         what: "one slot less",
-        from: "self.depth + self.readers * self.budget + 1\n",
-        to: "self.depth + self.readers * self.budget\n",
+        from: "self.depth + self.readers * self.lease_limit + 1\n",
+        to: "self.depth + self.readers * self.lease_limit\n",
     },
     Mistake {
         file: "reader.rs",
@@ -88,9 +88,9 @@ pub(super) const MISTAKES: &[Mistake] = &[
         file: "reader.rs",
         suite: Suite::Models,
         what: "a reader may hold one lease too many",
-        from: "if state.leased.len() == budget {
+        from: "if state.leased.len() == lease_limit {
                 state.refuse",
-        to: "if state.leased.len() > budget {
+        to: "if state.leased.len() > lease_limit {
                 state.refuse",
     },
     Mistake {
@@ -295,7 +295,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
     Mistake {
         file: "reader_state.rs",
         suite: Suite::Tests,
-        what: "a slot that is leased again takes two of the budget",
+        what: "a slot that is leased again counts twice",
         from: "if !self.as_slice().contains(&slot) {",
         to: "if true {",
     },
