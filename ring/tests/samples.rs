@@ -63,7 +63,7 @@ fn bits_of_words_in_either_order() {
     assert_eq!(lease.plane(0).unwrap().row_u32(0), Err(SampleError::Packed));
     // A byte of three samples, and words of four bytes in little-endian order.
     let components = [component(0, 0, 1, 5, 3), component(0, 0, 1, 2, 3), component(0, 0, 1, 0, 2)];
-    let lease = rows(&components, PixelFormat::RGB, 1, &[0b101_011_10]);
+    let lease = rows(&components, PixelFormat::RGB, 1, &[0b101 << 5 | 0b011 << 2 | 0b10]);
     assert_eq!([0, 1, 2].map(|n| values(&lease, n, 0).unwrap()), [[0b101], [0b011], [0b10]]);
     assert_eq!(lease.plane(0).unwrap().row_u8(0), Err(SampleError::Packed));
     let lease = rows(&[component(0, 0, 4, 0, 32)], 0, 1, &u32::MAX.to_le_bytes());
