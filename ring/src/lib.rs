@@ -66,7 +66,7 @@
 //! `writer.rs` and `reader.rs` are the two ends, about 200 lines each. `word.rs` holds the state word of a slot and the
 //! proof; `head.rs` and `subscriptions.rs` are the other two words that threads meet at. `writer_state.rs` and
 //! `reader_state.rs` are private to their threads, `shared.rs` and `slot.rs` hold it all together. `unsafe` is in the files
-//! that the crate root allows it in. `tests/loom.rs` has the models, `tests/sequences` an oracle for everything else.
+//! that the crate root allows it in. `tests/loom` has the models, `tests/sequences` an oracle for everything else.
 //!
 //! Without touching the proof one may change `entry.rs`, `pixel_format.rs`, `plane.rs`, `sink.rs`, `spec.rs` but for the
 //! number of slots, `stats.rs`, `drops.rs`, `memory.rs`, and the counters of `reader_state.rs`. Whoever changes `word.rs`,

@@ -121,7 +121,7 @@
 //!
 //! # What shows it
 //!
-//! `tests/loom.rs` explores the ring itself, with few threads and frames, and `cargo xtask orderings` shows that each
+//! `tests/loom` explores the ring itself, with few threads and frames, and `cargo xtask orderings` shows that each
 //! ordering here is needed by one of its models, or says why it is Relaxed. `ring/views` explores the protocol, written down
 //! once more, under weak memory and to larger sizes.
 

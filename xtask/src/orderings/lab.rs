@@ -54,10 +54,10 @@ impl Lab {
             fs::remove_dir_all(&ring).with_context(|| format!("cannot clear {}", ring.display()))?;
         }
         let original = root().join("ring");
-        for dir in ["src", "tests/model", "tests/common", "tests/sequences"] {
+        for dir in ["src", "tests/loom", "tests/common", "tests/sequences"] {
             copy_dir(&original.join(dir), &ring.join(dir))?;
         }
-        for file in ["Cargo.toml", "tests/loom.rs", "tests/pitfalls.rs", "tests/allocations.rs"] {
+        for file in ["Cargo.toml", "tests/pitfalls.rs", "tests/allocations.rs"] {
             copy_file(&original.join(file), &ring.join(file))?;
         }
         copy_file(&root().join("Cargo.lock"), &workspace.join("Cargo.lock"))?;
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn the_first_panic_is_what_a_model_says() {
         let said =
-            "running 1 test\n\nthread 'x' (12) panicked at ring/tests/model/mod.rs:1:2:\n\nthe writer was refused\n
+            "running 1 test\n\nthread 'x' (12) panicked at ring/tests/loom/model.rs:1:2:\n\nthe writer was refused\n
             thread 'x' (12) panicked at library/core/x.rs:1:2:\npanic in a destructor\n";
         assert_eq!(verdict(said), Some(Ending::Failed("the writer was refused".into())));
         let gave_up = said.replace("the writer was refused", "Model exceeded maximum number of branches.");
