@@ -124,7 +124,7 @@ fn main() -> ExitCode {
         eprintln!("views: no size and no change has {:?} in its line", filter.unwrap_or_default());
         return ExitCode::FAILURE;
     }
-    println!("(depth, readers, budget, publishes), or a change");
+    println!("(depth, readers, lease limit, publishes), or a change");
     let (next, bad) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {
         while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {

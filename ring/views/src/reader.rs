@@ -37,7 +37,7 @@ pub(crate) fn steps(rules: &Rules, state: &State, index: usize, out: &mut Steps)
             let out_at = reader.leased.get().get(usize::from(at)).copied();
             let Some(slot) = out_at else {
                 let mut next = state.clone();
-                if reader.leased.get().len() < usize::from(rules.size.budget) {
+                if reader.leased.get().len() < usize::from(rules.size.lease_limit) {
                     next.readers[index].doing = go_for(head, target);
                     out.push(Kind::Load, "reader: has room", next);
                 } else {
@@ -113,7 +113,7 @@ fn look(rules: &Rules, state: State, index: usize, head: Head, out: &mut Steps) 
     let targets = [Some(oldest), (newest != oldest && !head.is_closed()).then_some(newest)];
     for target in targets.into_iter().flatten() {
         let mut next = state.clone();
-        let full = reader.leased.get().len() == usize::from(size.budget);
+        let full = reader.leased.get().len() == usize::from(size.lease_limit);
         next.readers[index].doing =
             if full { Reading::RemoveReleased { head, target, at: 0 } } else { go_for(head, target) };
         out.push(Kind::Load, "reader: loads the head", next);
@@ -177,8 +177,8 @@ fn check(
     reader.last = target;
     reader.doing = Reading::Idle;
     if !reader.leased.get().contains(&slot) {
-        if reader.leased.get().len() == usize::from(rules.size.budget) {
-            return Err("a reader has more leases out than its budget");
+        if reader.leased.get().len() == usize::from(rules.size.lease_limit) {
+            return Err("a reader has more leases out than its limit");
         }
         reader.leased.push(slot);
     }

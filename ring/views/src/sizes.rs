@@ -1,4 +1,4 @@
-//! What is explored to the end: (depth, readers, budget, publishes), and what else happens.
+//! What is explored to the end: (depth, readers, lease limit, publishes), and what else happens.
 
 use crate::state::Size;
 

@@ -55,7 +55,7 @@ impl Head {
 pub(crate) struct Size {
     pub(crate) depth: u8,
     pub(crate) readers: u8,
-    pub(crate) budget: u8,
+    pub(crate) lease_limit: u8,
     pub(crate) publishes: u8,
     /// Leases are dropped by other threads, which know what their reader knew when it got them; else by their reader.
     pub(crate) elsewhere: bool,
@@ -75,11 +75,11 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    pub(crate) const fn new(depth: u8, readers: u8, budget: u8, publishes: u8) -> Self {
+    pub(crate) const fn new(depth: u8, readers: u8, lease_limit: u8, publishes: u8) -> Self {
         Self {
             depth,
             readers,
-            budget,
+            lease_limit,
             publishes,
             elsewhere: true,
             leaves: 0,
@@ -116,8 +116,8 @@ impl Size {
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { depth, readers, budget, publishes, leaves, successors, drops, handovers, .. } = *self;
-        write!(f, "({depth}, {readers}, {budget}, {publishes})")?;
+        let Self { depth, readers, lease_limit, publishes, leaves, successors, drops, handovers, .. } = *self;
+        write!(f, "({depth}, {readers}, {lease_limit}, {publishes})")?;
         let also = [
             (u8::from(!self.elsewhere), "leases dropped by their readers"),
             (leaves, "leaving"),
@@ -174,8 +174,8 @@ impl Rules {
         self.mistake == Some(mistake)
     }
     pub(crate) fn slots(&self) -> usize {
-        let Size { depth, readers, budget, .. } = self.size;
-        usize::from(depth + readers * budget + 1) - usize::from(self.made(Mistake::OneSlotLess))
+        let Size { depth, readers, lease_limit, .. } = self.size;
+        usize::from(depth + readers * lease_limit + 1) - usize::from(self.made(Mistake::OneSlotLess))
     }
     /// Entries of the list.
     pub(crate) fn entries(&self) -> usize {
@@ -270,7 +270,7 @@ pub(crate) enum Reading {
     /// Is subscribed: begin at the head.
     Begin,
     Idle,
-    /// The budget is used up: look at the leases from this one on, whether they are back.
+    /// All leases that it may hold are out: look at the leases from this one on, whether they are back.
     RemoveReleased {
         head: Head,
         target: u8,
