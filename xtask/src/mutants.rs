@@ -5,6 +5,7 @@
 //! `.cargo/mutants.toml`, with its reason. (`cargo xtask orderings` and `views` do the like for memory orderings.)
 
 use std::fs;
+use std::io::{Write as _, stdout};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
@@ -47,7 +48,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let table = markdown(&tallies);
     let path = output("").join("mutants.md");
     fs::write(&path, &table).with_context(|| format!("cannot write {}", path.display()))?;
-    println!("{table}");
+    writeln!(stdout(), "{table}")?;
     let bad: usize = tallies.iter().map(|(_, tally)| tally.missed.len() + tally.timeout.len()).sum();
     for (_, tally) in &tallies {
         tally.missed.iter().for_each(|name| eprintln!("mutants: not noticed: {name}"));
