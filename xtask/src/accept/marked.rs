@@ -19,7 +19,7 @@ const MARK: &str = "// frame export";
 const MOST_LINES: usize = 4;
 const MOST: Duration = Duration::from_secs(300);
 /// Where the host's sources are, from the root, and where those without the marked lines are put.
-const SOURCES: &str = "host/src";
+const SOURCES: &str = "reader-testkit/host/src";
 const STRIPPED: &str = "target/accept/stripped";
 
 pub(super) fn criterion(bench: &mut Bench) -> Result<Vec<Criterion>> {

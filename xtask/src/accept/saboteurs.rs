@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn the_host_knows_each_of_them() {
-        let host = fs::read_to_string(root().join("host/src/branch/sabotage.rs")).unwrap();
+        let host = fs::read_to_string(root().join("reader-testkit/host/src/branch/sabotage.rs")).unwrap();
         let (_, variants) = host.split_once("enum Sabotage {\n").expect("it has them");
         let variants = variants.lines().take_while(|line| *line != "}").map(str::trim);
         let variants: Vec<_> = variants.filter(|line| !line.starts_with("///")).collect();

@@ -13,5 +13,5 @@ pub fn clip(name: &str) -> PathBuf {
 /// The root of the repository.
 pub fn repository() -> &'static Path {
     let host = Path::new(env!("CARGO_MANIFEST_DIR"));
-    host.parent().unwrap_or(host)
+    host.ancestors().nth(2).unwrap_or(host)
 }
