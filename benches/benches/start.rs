@@ -69,8 +69,9 @@ fn one_by_one() {
             let stream = stream(width, height);
             let (mut starting, mut publishing) = (Vec::new(), Vec::new());
             for n in 0..STARTS {
-                // Another name each time, and every other ring of a camera whose memory has just gone back.
+                // Another name each time, and another size, so that none finds memory that has just gone back.
                 let id = format!("camera {n}");
+                let stream = StreamSpec { frame_bytes: stream.frame_bytes + 4096 * n, ..stream };
                 let began = Instant::now();
                 let writer = export.camera(&id);
                 let mut writer = if told { writer.expecting(stream) } else { writer };
