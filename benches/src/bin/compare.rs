@@ -11,7 +11,7 @@ use vas_benches::compare::check::check_all;
 use vas_benches::compare::contenders;
 use vas_benches::compare::counting::Counting;
 use vas_benches::compare::lab::Lab;
-use vas_benches::compare::questions::{self, bookkeeping, decode, memory, publish, scale, slow};
+use vas_benches::compare::questions::{self, bookkeeping, decode, demand, memory, publish, scale, slow};
 use vas_benches::compare::report::{Machine, Report};
 
 #[global_allocator]
@@ -72,7 +72,7 @@ fn run(cli: &Cli) -> Result<bool> {
     let (short_of, sections, targets) = (contenders::short_of(), Vec::new(), Vec::new());
     let mut report = Report { machine, quick: cli.quick, short_of, sections, targets, faults };
     let mut files = Vec::new();
-    for number in (1..=6).filter(|number| cli.only.is_empty() || cli.only.contains(number)) {
+    for number in (1..=7).filter(|number| cli.only.is_empty() || cli.only.contains(number)) {
         eprintln!("Question {number}, after {:.0} s:", start.elapsed().as_secs_f64());
         report.sections.push(match number {
             1 => publish::ask(&lab, &mut report.faults),
@@ -80,7 +80,8 @@ fn run(cli: &Cli) -> Result<bool> {
             3 => slow::ask(&lab, &mut report.faults),
             4 => memory::ask(&lab, &cli.out),
             5 => decode::ask(&lab, &cli.out, &cli.clip)?,
-            _ => scale::ask(&lab),
+            6 => scale::ask(&lab),
+            _ => demand::ask(&lab, &cli.out, &cli.clip)?,
         });
         report.targets = questions::targets(&report);
         // Each time, so that a run that is cut short leaves what it has found.

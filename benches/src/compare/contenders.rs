@@ -3,6 +3,7 @@
 pub mod arc_swap;
 pub mod broadcast;
 pub mod bus;
+pub mod camera;
 pub mod disruptor;
 pub mod ffmpeg;
 pub mod force_push;

@@ -6,6 +6,7 @@ use super::stage::{Cast, Wrap};
 
 pub mod bookkeeping;
 pub mod decode;
+pub mod demand;
 pub mod memory;
 pub mod publish;
 pub mod scale;

@@ -18,6 +18,10 @@ pub trait Export {
     fn offer(&mut self, frame: &Video);
     /// A reader of it.
     fn reader(&self) -> Box<dyn Look>;
+    /// Frames copied, and offered, where that is not the same.
+    fn copies(&self) -> Option<(u64, u64)> {
+        None
+    }
 }
 
 /// A reader of an export.

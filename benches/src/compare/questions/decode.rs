@@ -22,14 +22,14 @@ use crate::compare::spread::{Spread, median};
 use crate::compare::stage::{Call, in_company};
 
 /// A decoder on one thread, and its packets in memory.
-struct Film {
-    decoder: decoder::Video,
-    packets: Vec<Packet>,
+pub(super) struct Film {
+    pub(super) decoder: decoder::Video,
+    pub(super) packets: Vec<Packet>,
     frame: Video,
 }
 
 impl Film {
-    fn open(path: &Path, packets: usize) -> Result<Self> {
+    pub(super) fn open(path: &Path, packets: usize) -> Result<Self> {
         let mut demuxer = format::input(path).with_context(|| format!("cannot open {}", path.display()))?;
         let stream = demuxer.streams().best(media::Type::Video).context("the clip has no video")?;
         let index = stream.index();
@@ -47,7 +47,7 @@ impl Film {
     }
 
     /// Decodes the film from the start, and hands on each frame. Returns how many there were.
-    fn play(&mut self, mut hand_on: impl FnMut(&Video)) -> Result<usize> {
+    pub(super) fn play(&mut self, mut hand_on: impl FnMut(&Video)) -> Result<usize> {
         let Self { decoder, packets, frame } = self;
         let mut frames = 0;
         for packet in packets.iter().map(Some).chain([None]) {
@@ -66,18 +66,18 @@ impl Film {
 }
 
 /// One way to export, with its readers.
-struct Way {
-    name: &'static str,
-    kind: Kind,
-    export: Box<dyn Export>,
-    readers: Vec<Box<dyn Look>>,
-    wall_ns: Vec<f64>,
-    cpu_ns: Vec<f64>,
+pub(super) struct Way {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) export: Box<dyn Export>,
+    pub(super) readers: Vec<Box<dyn Look>>,
+    pub(super) wall_ns: Vec<f64>,
+    pub(super) cpu_ns: Vec<f64>,
     offers: Vec<u64>,
 }
 
 impl Way {
-    fn new(name: &'static str, kind: Kind, export: impl Export + 'static, readers: usize) -> Self {
+    pub(super) fn new(name: &'static str, kind: Kind, export: impl Export + 'static, readers: usize) -> Self {
         let readers = (0..readers).map(|_| export.reader()).collect();
         let export = Box::new(export);
         Self { name, kind, export, readers, wall_ns: Vec::new(), cpu_ns: Vec::new(), offers: Vec::new() }
@@ -111,7 +111,7 @@ impl Way {
     }
 
     /// Plays the film once.
-    fn pass(&mut self, lab: &Lab, film: &mut Film) -> Result<()> {
+    pub(super) fn pass(&mut self, lab: &Lab, film: &mut Film) -> Result<()> {
         let Self { export, readers, offers, .. } = self;
         let step = |reader: &mut Box<dyn Look>, call: &Call<'_>| {
             let mut sum = 0;
@@ -208,7 +208,7 @@ pub fn ask(lab: &Lab, out: &Path, source: &Path) -> Result<Section> {
 }
 
 /// The clip at 1920x1080, made once with the ffmpeg program.
-fn clip(out: &Path, source: &Path) -> Result<PathBuf> {
+pub(super) fn clip(out: &Path, source: &Path) -> Result<PathBuf> {
     let clip = out.join("clip-1080p.mp4");
     if clip.is_file() {
         return Ok(clip);

@@ -46,6 +46,9 @@ pub fn targets(report: &Report) -> Vec<Target> {
         Some(count("Held for 100 ms")? + count("Held for ever")?)
     };
     let decode = |contender| value(5, "Decode and export", contender, "wall to none");
+    let demand = |contender, column| value(7, "Decode and export by demand", contender, column);
+    let waiting = |column| value(7, "Waiting for cameras at 25 frames a second", "64 cameras, one set", column);
+    let idle = value(7, "Waiting for cameras that are idle", "64 cameras, one set", "% of a core");
     let target = |what, at_most, is, unit| Target { what, at_most, is, unit };
     vec![
         target("publish 64 bytes, median", 8.0, value(2, "Publish 64 bytes, alone", ring, "median ns"), "ns"),
@@ -72,6 +75,22 @@ pub fn targets(report: &Report) -> Vec<Target> {
         target("decode + export with no reader, to decoding alone", 1.001, decode("ours, no reader"), "times"),
         target("slow readers, to none", 1.02, slow(), "times"),
         target("slow readers: frames refused", 0.0, refused(), "frames"),
+        target("copies for a reader at 5 per second", 5.2, demand("5 per second", "copies/s"), "a second"),
+        target(
+            "decode + export at 5 per second, to decoding alone",
+            1.008,
+            demand("5 per second", "wall to none"),
+            "times",
+        ),
+        target(
+            "decode + a camera with no reader, to decoding alone",
+            1.001,
+            demand("no reader", "wall to none"),
+            "times",
+        ),
+        target("64 idle cameras in one set", 1.0, idle, "% of a core"),
+        target("64 cameras in one set, wake-ups per frame", 3.0, waiting("wake-ups per frame"), "wake-ups"),
+        target("64 cameras in one set, added at the median", 1000.0, waiting("added p50 us"), "us"),
         target("64 cameras, cost per frame to one's", 1.05, value(6, "1 KB frames", ring, "grows"), "times"),
     ]
 }
