@@ -56,7 +56,7 @@ impl Audience {
         for inbox in self.readers() {
             match Seat::at(ring) {
                 Some(seat) => inbox.put(seat),
-                None => inbox.put_none(),
+                None => inbox.put_none(ring, ring.identity().first_frame_id),
             }
         }
     }
@@ -78,7 +78,7 @@ impl Audience {
     /// A ring has no writer any more, and its counts are final: readers that have not come to it do not come to it.
     pub(crate) fn give_up(&self, ring: &Ring) {
         for inbox in &self.inboxes {
-            inbox.give_up(ring.identity().epoch, ring.identity().generation);
+            inbox.give_up(ring);
         }
     }
 

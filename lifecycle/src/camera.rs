@@ -303,14 +303,22 @@ impl Camera {
             }
             None => (Dropped::default(), Vec::new()),
         };
+        let next_frame_id = self.rings().next().map_or_else(|| self.next_frame_id(), |ring| ring.stats().next_frame_id);
         let told = Told { state: self.state(), epoch: self.epoch, has_place: seats.iter().all(Option::is_some) };
         let first_frame_id = match seats.first() {
             Some(Some(seat)) => seat.reader.first_frame_id(),
-            _ => self.next_frame_id(),
+            _ => next_frame_id,
         };
         let audience = self.audience.get_or_insert_default();
         let inbox = Inbox::new(audience.number(), name, first_frame_id, early, told);
-        seats.into_iter().flatten().for_each(|seat| inbox.put(seat));
+        let rings = self.run.iter().flat_map(|running| running.ring.iter().chain(&running.offered));
+        for (seat, ring) in seats.into_iter().zip(rings) {
+            match seat {
+                Some(seat) => inbox.put(seat),
+                // The second one goes on where the first one rests.
+                None => inbox.put_none(ring, next_frame_id),
+            }
+        }
         Joined { camera, wish, inbox: audience.join(inbox) }
     }
 

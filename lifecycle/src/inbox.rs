@@ -35,6 +35,9 @@ pub(crate) struct Seat {
     pub(crate) reader: vas_ring::Reader,
 }
 
+/// Which ring: epoch, generation.
+pub(crate) type At = (u32, u32);
+
 /// Where a seat is: epoch, generation, place.
 pub(crate) type Place = (u32, u32, usize);
 
@@ -56,6 +59,8 @@ struct Seats {
     now: Option<Place>,
     /// Seats at later rings.
     next: VecDeque<Seat>,
+    /// Rings at which there was no place, and the frame from which on.
+    standing: Vec<(At, u64)>,
     told: Told,
 }
 
@@ -128,7 +133,13 @@ impl Inbox {
             first_frame_id: first_frame_id.wrapping_add(early.total()),
             early,
             arrivals: AtomicU32::new(1),
-            seats: Mutex::new(Seats { past: Tally::default(), now: None, next: VecDeque::new(), told }),
+            seats: Mutex::new(Seats {
+                past: Tally::default(),
+                now: None,
+                next: VecDeque::new(),
+                standing: Vec::new(),
+                told,
+            }),
             passed: Passed::default(),
         }
     }
@@ -149,14 +160,20 @@ impl Inbox {
     pub(crate) fn put(&self, seat: Seat) {
         let mut seats = self.seats.lock();
         seats.told.has_place = true;
+        seats.end_standing((seat.epoch, seat.generation), seat.reader.first_frame_id());
         seats.next.push_back(seat);
         drop(seats);
         self.arrived();
     }
 
-    /// Control side: there is no place for the reader at a ring.
-    pub(crate) fn put_none(&self) {
-        self.seats.lock().told.has_place = false;
+    /// Control side: there is no place for the reader at a ring. What that is offered from `frame_id` on is missed, until there
+    /// is one.
+    pub(crate) fn put_none(&self, ring: &Ring, frame_id: u64) {
+        let mut seats = self.seats.lock();
+        seats.told.has_place = false;
+        let Identity { epoch, generation, .. } = *ring.identity();
+        seats.standing.push(((epoch, generation), frame_id));
+        drop(seats);
         self.arrived();
     }
 
@@ -194,9 +211,12 @@ impl Inbox {
         next
     }
 
-    /// Control side: gives a seat up that the reader has not taken, at a ring that is closed. Its frames are missed.
-    pub(crate) fn give_up(&self, epoch: u32, generation: u32) {
+    /// Control side: gives a seat up that the reader has not taken, at a ring that is closed. Its frames are missed, and so are
+    /// those of a ring without a place.
+    pub(crate) fn give_up(&self, ring: &Ring) {
+        let Identity { epoch, generation, .. } = *ring.identity();
         let mut seats = self.seats.lock();
+        seats.end_standing((epoch, generation), ring.stats().next_frame_id);
         let here = |seat: &Seat| (seat.epoch, seat.generation) == (epoch, generation);
         let Some(at) = seats.next.iter().position(here) else { return };
         if let Some(mut seat) = seats.next.remove(at) {
@@ -234,6 +254,18 @@ impl Inbox {
 pub(crate) fn forget(missed: &mut Missed, early: &Dropped) {
     missed.dropped = missed.dropped.saturating_sub(early.lost());
     missed.unwanted = missed.unwanted.saturating_sub(early.get(DropCause::Unwanted));
+}
+
+impl Seats {
+    /// The reader was without a place at a ring up to this frame, if it was.
+    fn end_standing(&mut self, at: At, frame_id: u64) {
+        let missed = &mut self.past.missed.dropped;
+        self.standing.retain(|&(ring, since)| {
+            let ends = ring == at;
+            *missed += if ends { frame_id.wrapping_sub(since) } else { 0 };
+            !ends
+        });
+    }
 }
 
 impl fmt::Debug for Seats {
