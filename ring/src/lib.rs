@@ -68,10 +68,11 @@
 //! `reader_state.rs` are private to their threads, `shared.rs` and `slot.rs` hold it all together. `unsafe` is in the files
 //! that the crate root allows it in. `tests/loom` has the models, `tests/sequences` an oracle for everything else.
 //!
-//! Without touching the proof one may change `entry.rs`, `pixel_format.rs`, `plane.rs`, `sink.rs`, `spec.rs` but for the
-//! number of slots, `stats.rs`, `drops.rs`, `memory.rs`, and the counters of `reader_state.rs`. Whoever changes `word.rs`,
-//! `head.rs`, `subscriptions.rs`, the order in which `writer_state.rs` looks at slots, or the steps of `Claim::publish` and
-//! `Reader::read_new`, changes the proof as well, and runs `cargo xtask loom` and `cargo xtask orderings`.
+//! Without touching the proof one may change `entry.rs`, `pixel_format.rs`, `plane.rs`, `sink.rs`, `spec.rs` but for
+//! the number of slots, `stats.rs`, `memory.rs`, and the counters of `reader_state.rs`. Whoever changes `word.rs`,
+//! `head.rs`, `subscriptions.rs`, `drops.rs`, the order in which `writer_state.rs` looks at slots, or the steps of
+//! `Claim::publish` and `Reader::read_new`, changes the proof as well, and runs `cargo xtask loom`, `cargo xtask
+//! orderings` and `cargo xtask views`.
 
 #![cfg_attr(not(any(test, loom)), no_std)]
 #![deny(unsafe_code)]
