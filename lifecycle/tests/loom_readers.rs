@@ -158,6 +158,37 @@ fn two_that_ask() {
     });
 }
 
+/// Frames that are copied for another reader before the request are none for the one that asks: the first from after it is.
+#[test]
+fn a_request_beside_one_that_takes_all() {
+    explore(2, || {
+        let export = export(2);
+        let mut writer = start(&export);
+        let every = reader(&export, Rate::EveryFrame);
+        let mut asking = reader(&export, Rate::OnRequest);
+        let scene = Arc::new(AtomicU8::new(0));
+        let decode = thread::spawn({
+            let scene = scene.clone();
+            move || {
+                (1..4).for_each(|now| assert!(offer(&mut writer, SMALL, now, &scene)));
+                writer
+            }
+        });
+        scene.store(1, loom::sync::atomic::Ordering::Relaxed);
+        asking.request();
+        let mut frames = poll(&mut asking, 10);
+        let mut writer = decode.join().unwrap();
+        assert!(offer(&mut writer, SMALL, 4, &scene));
+        frames.extend(poll(&mut asking, 10));
+        assert_eq!(frames.iter().map(|frame| frame.pixels()[0]).collect::<Vec<_>>(), [1]);
+        assert!(offer(&mut writer, SMALL, 5, &scene));
+        assert!(poll(&mut asking, 10).is_empty());
+        drop((frames, writer));
+        assert_eq!(asking.counts().missed.lost(), 0);
+        settled(&export, &mut [every, asking], 5);
+    });
+}
+
 /// The answer is given at one ring, and the writer goes over to the next: it is there all the same, and not given twice.
 #[test]
 fn a_request_during_a_resize() {
