@@ -41,7 +41,7 @@ impl Camera {
         mut source: Source,
         mut branches: Vec<Box<dyn Branch>>,
     ) -> Result<Vec<Account>, InputError> {
-        let start = Turns::now();
+        self.gauge.turns(Turns::now());
         loop {
             match self.play(vas, &mut source, &mut branches) {
                 Err(error) if !self.input.is_live() && !error.is_stop() => return Err(error),
@@ -53,7 +53,7 @@ impl Camera {
                 None => break,
             }
         }
-        self.gauge.spent(start.and_then(|start| Some(Turns::now()?.since(start))));
+        self.gauge.spent(Turns::now());
         Ok(branches.into_iter().map(Branch::finish).collect())
     }
 
@@ -70,6 +70,10 @@ impl Camera {
             let packet = |packet: &Packet| branches.iter_mut().for_each(|branch| branch.packet(packet));
             if source.next(&mut frame, packet)? == Next::End {
                 passes += 1;
+                // What is of the start alone, of the camera's and of others', is not of the passes after the first.
+                if passes == 1 {
+                    self.gauge.turns(Turns::now());
+                }
                 if self.input.is_live() || vas.playback.passes.is_some_and(|wanted| passes >= wanted) {
                     break;
                 }

@@ -1,6 +1,7 @@
 //! The time that a thread takes: by the clock, and of the processor.
 
 use std::fs;
+use std::ops::Div;
 use std::time::{Duration, Instant};
 
 use libc::{CLOCK_THREAD_CPUTIME_ID, clock_gettime, timespec};
@@ -52,6 +53,14 @@ pub struct Spent {
     pub ran: Duration,
     /// Neither on a core nor waiting for one: asleep, or held up by something.
     pub blocked: Duration,
+}
+
+impl Div<u32> for Spent {
+    type Output = Self;
+
+    fn div(self, parts: u32) -> Self {
+        Self { ran: self.ran / parts, blocked: self.blocked / parts }
+    }
 }
 
 impl Turns {

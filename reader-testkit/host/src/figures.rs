@@ -70,8 +70,8 @@ pub struct CameraFigures {
     pub late_us: Times,
     /// Of these, the share that was later than 5 ms.
     pub late: f64,
-    /// Per frame, what the camera's thread ran for, and what it was neither running nor waiting for a core, in
-    /// microseconds; none where the kernel does not say.
+    /// Per frame, after the first pass if there are several: what the camera's thread ran for, and what it was neither running
+    /// nor waiting for a core, in microseconds; none where the kernel does not say.
     pub ran_us: Option<f64>,
     pub blocked_us: Option<f64>,
     /// Buffers that the decoder needed.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ffmpeg_next::frame::Video;
 use hdrhistogram::Histogram;
 
-use crate::clock::{Moment, Spent};
+use crate::clock::{Moment, Spent, Turns};
 use crate::input::Source;
 
 /// Nanoseconds that a histogram tells apart: up to 10 s.
@@ -38,8 +38,10 @@ pub struct Readings {
     pub hold: Histogram<u64>,
     /// By how much packets were taken up later than they were due, in nanoseconds.
     pub late: Histogram<u64>,
-    /// What the camera's thread did over the whole run.
+    /// What the camera's thread did, per frame, since the end of the first pass.
     pub spent: Option<Spent>,
+    /// From when on, and after how many frames.
+    turns: Option<(Turns, u64)>,
     /// When the last frame was handed to the branches.
     last: Option<Moment>,
     /// Where decoded frames have been: the buffers that the decoder needed.
@@ -71,6 +73,7 @@ impl Default for Gauge {
                 hold: times(),
                 late: times(),
                 spent: None,
+                turns: None,
                 last: None,
                 buffers: HashSet::new(),
                 offer: times(),
@@ -115,8 +118,20 @@ impl Gauge {
         readings.offer.saturating_record(nanoseconds(offer));
     }
 
-    /// What the thread did over the whole run.
-    pub fn spent(&self, spent: Option<Spent>) {
-        self.readings().spent = spent;
+    /// From now on it is noted what the thread does.
+    pub fn turns(&self, now: Option<Turns>) {
+        let mut readings = self.readings();
+        readings.turns = now.map(|now| (now, readings.frames));
+    }
+
+    /// Up to now, unless there was no frame.
+    pub fn spent(&self, now: Option<Turns>) {
+        let mut readings = self.readings();
+        let Some((now, (turns, before))) = now.zip(readings.turns) else { return };
+        if let Ok(frames) = u32::try_from(readings.frames - before)
+            && frames > 0
+        {
+            readings.spent = Some(now.since(turns) / frames);
+        }
     }
 }

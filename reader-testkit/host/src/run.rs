@@ -171,7 +171,7 @@ fn camera_figures(
     exported: Option<Exported>,
 ) -> CameraFigures {
     let readings = camera.gauge.readings();
-    let per_frame = |time: Duration| time.as_secs_f64() * 1e6 / readings.frames.max(1) as f64;
+    let microseconds = |time: Duration| time.as_secs_f64() * 1e6;
     CameraFigures {
         name: camera.name.clone(),
         input: camera.input.to_string(),
@@ -187,8 +187,8 @@ fn camera_figures(
         hold_us: Times::of(&readings.hold),
         late_us: Times::of(&readings.late),
         late: 1.0 - readings.late.quantile_below(LATE),
-        ran_us: readings.spent.map(|spent| per_frame(spent.ran)),
-        blocked_us: readings.spent.map(|spent| per_frame(spent.blocked)),
+        ran_us: readings.spent.map(|spent| microseconds(spent.ran)),
+        blocked_us: readings.spent.map(|spent| microseconds(spent.blocked)),
         buffers: readings.buffers(),
         copy_us: exported.is_some().then(|| Times::of(&readings.offer)),
         branches,
