@@ -68,11 +68,10 @@ impl Writer {
     /// frame is then counted as dropped.
     #[inline]
     pub fn claim(&mut self) -> Result<Claim<'_>, ClaimError> {
-        let (state, shared) = self.state();
-        if state.has_claim() {
+        if self.state().0.has_claim() {
             self.abandon();
-            return self.claim();
         }
+        let (state, shared) = self.state();
         match state.claim(&shared.slots) {
             Some((slot, was_leased)) => {
                 let frame_id = state.next_frame_id;
