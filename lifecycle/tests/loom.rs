@@ -548,13 +548,18 @@ fn stop_and_start_again() {
         decode.join().unwrap();
         turn(&export);
         offer(&mut again, SMALL);
-        let mut second = View::new(&export);
+        // The reader goes over by itself, wherever it was.
+        let mut view = reading.join().unwrap();
         offer(&mut again, SMALL);
-        let frame = second.look().expect("just published");
+        let frame = loop {
+            if let Some(frame) = view.look().filter(|frame| frame.epoch == 1) {
+                break frame;
+            }
+        };
         assert_eq!((frame.frame_id, frame.epoch), (3, 1));
         drop((frame, again));
-        assert_eq!(second.end(), 1);
-        assert_eq!(reading.join().unwrap().end(), 2);
+        turn(&export);
+        assert_eq!(view.end(), 4);
         settled(&export, 4);
     });
 }
@@ -562,7 +567,7 @@ fn stop_and_start_again() {
 /// The last handle of export goes while a camera runs and a lease is out.
 #[test]
 fn export_goes_first() {
-    explore(3, || {
+    explore(2, || {
         let export = export(1 << 20);
         let mut writer = start(&export);
         let mut view = View::new(&export);
