@@ -81,8 +81,9 @@ fn links_lead_somewhere() {
 /// Five minutes are enough for it.
 #[test]
 fn the_readme_is_short() {
-    let words = read("README.md").split_whitespace().count();
-    assert!(words <= 1300, "{words} words: move what does not have to be read first");
+    let readme = read("README.md");
+    let words = readme.split_whitespace().filter(|word| word.contains(char::is_alphanumeric)).count();
+    assert!(words <= 1200, "{words} words: move what does not have to be read first");
 }
 
 /// Each task that the README names is one.
