@@ -43,7 +43,7 @@ pub(crate) struct Cadence {
 const STEP: u64 = 10_000;
 
 /// There is no longer pause while frames are wanted, whatever is expected: it may be wrong.
-const AT_MOST: u64 = 125_000_000;
+pub(crate) const AT_MOST: u64 = 125_000_000;
 
 /// A look that comes later than it was meant to says nothing of when it is best.
 const ON_TIME: u64 = 500_000;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::cadence::Pause;
+use crate::cadence::{AT_MOST, Pause};
 use crate::clock::monotonic_ns;
 use crate::feed::{Feed, Frame, Look};
 use crate::inbox::Tally;
@@ -133,10 +133,10 @@ impl Readers {
     }
 
     fn next_look_ns(&self, now: u64) -> u64 {
-        let latest = now.saturating_add(self.pause.long);
-        let next = self.feeds.iter().map(Feed::next_look).min().unwrap_or(latest);
-        // New cameras and seats are looked for as well.
-        next.min(latest)
+        // New cameras are looked for as well: they keep their newest frames for longer than that.
+        let most = if self.newcomers.is_some() { self.pause.long.saturating_mul(5) } else { AT_MOST };
+        let latest = now.saturating_add(most);
+        self.feeds.iter().map(Feed::next_look).min().map_or(latest, |next| next.min(latest))
     }
 
     /// When to [`poll`](Self::poll) next, at the latest, in an event loop of one's own: when [`wait`](Self::wait) would look.
