@@ -119,8 +119,8 @@ impl<S: FrameSink> Tap<S> {
     /// Takes the frames of `ffmpeg-next`, and those of any other binding that [`binding!`](crate::binding!) was told.
     ///
     /// Reads the clock once, and not at all for a frame that nobody wants. With [`CopyMode::Auto`], one in 16 frames of
-    /// 16 KB and more takes two readings more, by which the tap learns how to copy; so do one in 256 that are copied in
-    /// another way, to see what that takes.
+    /// 16 KB and more takes two readings more, by which the tap learns how to copy, and one in 256 is copied in another
+    /// way, to see what that takes.
     ///
     /// Never fails, blocks, allocates, calls the system or unwinds. Should the sink panic, the tap says
     /// [`Offer::Off`], for good.

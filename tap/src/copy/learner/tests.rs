@@ -71,7 +71,7 @@ fn far(kernel: Kernel, _: usize) -> u64 {
 fn the_usual_one_until_something_is_known() {
     let Some(kernels) = two() else { return };
     let mut world = World::default();
-    world.run(TRIED_AT_FIRST as usize - 1, true, &kernels, near);
+    world.run((TRIED_AT_FIRST * RUN) as usize - 1, true, &kernels, near);
     assert_eq!(world.share(kernels[1]), 1.0);
     assert_eq!(
         world.learner.choose(BYTES, true, &kernels[..1], kernels[0]),
@@ -85,7 +85,7 @@ fn near_and_far_and_back() {
     let mut world = World::default();
     for round in 0..3 {
         // Long enough for the ordinary copy, which is not in use far away, to be tried.
-        world.run(2 * TRIED as usize, true, &kernels, near);
+        world.run((2 * TRIED * RUN) as usize, true, &kernels, near);
         world.ratio();
         world.run(4_000, true, &kernels, near);
         assert!(world.share(kernels[0]) > 0.99, "round {round}");
@@ -116,18 +116,20 @@ fn readers_choose_where_the_writer_does_not_care() {
 }
 
 #[test]
-fn trials_are_rare_and_alone() {
+fn trials_are_rare() {
     let Some(kernels) = all() else { return };
     let mut world = World::default();
     world.run(1_000, true, &kernels, far);
     world.ratio();
-    (world.timed, world.used) = (0, Vec::new());
-    world.run(256 * 100, true, &kernels, far);
+    world.timed = 0;
+    const FRAMES: usize = (TRIED * RUN) as usize * 100;
+    world.run(FRAMES, true, &kernels, far);
     let tried = |kernel: Kernel| world.used.iter().filter(|&&used| used == kernel).count();
-    assert_eq!((tried(kernels[1]), tried(kernels[2])), (50, 50), "each in its turn");
-    let in_a_row = world.used.windows(2).filter(|pair| pair[0] != kernels[0] && pair[1] != kernels[0]).count();
-    assert_eq!(in_a_row, 0);
-    assert!(world.timed <= 256 * 100 / TIMED as usize + 100, "{}", world.timed);
+    let each = RUN as usize * 50;
+    assert_eq!((tried(kernels[1]), tried(kernels[2])), (each, each), "each in its turn");
+    let begun = world.used.windows(2).filter(|pair| pair[0] == kernels[0] && pair[1] != kernels[0]).count();
+    assert_eq!(begun, 100, "a run at a time");
+    assert!(world.timed <= FRAMES / TIMED as usize + 100, "{}", world.timed);
     assert!(world.ratio() < 1.02);
 }
 
@@ -152,17 +154,44 @@ fn interruptions_change_nothing() {
     assert!(world.share(kernels[0]) > 0.98, "{}", world.share(kernels[0]));
 }
 
-/// An ordinary copy into a slot that was not leased is cheap where the former one into it was ordinary too. One copy
-/// alone cannot find that out.
+/// What a copy takes depends on the former one into the slot: an ordinary one is cheap where that was ordinary too, or a
+/// streaming one where that was streaming. One copy alone cannot find that out.
 #[test]
 fn slots_of_a_former_copy() {
+    for leased in [false, true] {
+        former_copy(leased);
+    }
+    // As measured with rows of 1080p with gaps, a far reader, and nothing else on.
+    let Some(kernels) = two() else { return };
+    let mut learner = Learner::default();
+    let mut slots = [kernels[1]; 5];
+    let mut streamed = 0;
+    for frame in 0..30_000 {
+        let Choice { kernel, timed } = learner.choose(BYTES, true, &kernels, kernels[1]);
+        let slot = &mut slots[frame % 5];
+        let ns = match (kernel, *slot) {
+            (Kernel::Cached, Kernel::Cached) => 200_000,
+            (Kernel::Cached, _) => 120_000,
+            (_, Kernel::Cached) => 200_000,
+            _ => 117_000,
+        };
+        *slot = kernel;
+        if timed {
+            learner.learn(BYTES, true, kernel, ns);
+        }
+        streamed += usize::from(kernel == kernels[1]);
+    }
+    assert!(streamed > 29_500, "{streamed}");
+}
+
+fn former_copy(leased: bool) {
     let Some(kernels) = two() else { return };
     let mut learner = Learner::default();
     let mut slots = [kernels[1]; 5];
     let mut run = |frames: usize, busy: bool| {
         let mut ordinary = 0;
         for frame in 0..frames {
-            let Choice { kernel, timed } = learner.choose(BYTES, false, &kernels, kernels[0]);
+            let Choice { kernel, timed } = learner.choose(BYTES, leased, &kernels, kernels[0]);
             let slot = &mut slots[frame % 5];
             let ns = match (kernel, *slot) {
                 (Kernel::Cached, Kernel::Cached) if !busy => 5_000,
@@ -171,7 +200,7 @@ fn slots_of_a_former_copy() {
             };
             *slot = kernel;
             if timed {
-                learner.learn(BYTES, false, kernel, ns);
+                learner.learn(BYTES, leased, kernel, ns);
             }
             ordinary += usize::from(kernel == Kernel::Cached);
         }
