@@ -95,7 +95,7 @@
 //!
 //! Both contradict what was found.
 //!
-//! # The newest K stay leasable, and each failed try costs the writer a publish
+//! # The newest K stay leasable, and what a failed try tells
 //!
 //! Let a reader that has loaded the head, telling h, go for a target t of h - K + 1 to h. As long as no later head is stored,
 //! the list or the head itself has the slot of t by I5, the slot is open by I4, and has t by I3: the lease succeeds. So a try
@@ -107,7 +107,7 @@
 //!    word. The list is Relaxed, so a processor may show the entry before the word: that costs a try, and gives no wrong
 //!    frame, as the position is compared.
 //!
-//! In 1 and 2 the head that the next try loads tells of more than h. Neither `latest` nor `next` depends on where the writer
+//! In 1 and 2 the head that the next try loads tells of more than h; in 3 it may not yet. Neither `latest` nor `next` depends on where the writer
 //! is stopped: the spare entry of the list (I5) is what the entry of h + 1 is stored in before the head is.
 //!
 //! # After the end of a ring
@@ -121,9 +121,18 @@
 //!
 //! # What shows it
 //!
-//! `tests/loom` explores the ring itself, with few threads and frames, and `cargo xtask orderings` shows that each
-//! ordering here is needed by one of its models, or says why it is Relaxed. `ring/views` explores the protocol, written down
-//! once more, under weak memory and to larger sizes.
+//! `tests/loom` explores the ring itself: few threads and frames, a depth of one to four, every interleaving up to a number
+//! of preemptions, and a thread's stores in their order. `cargo xtask orderings` shows that each ordering here is needed by
+//! one of its models.
+//!
+//! `ring/views` is the slot protocol written down a second time, and explored under weak memory: RC11 without load
+//! buffering, in which stores of one thread are seen out of order, loads are stale, and a read-modify-write may come anywhere
+//! in a word's history. It covers up to three readers, three leases each and a depth of four, though not all at once, with
+//! readers that leave and come, writers that follow each other, and rings that are freed or retired. In every state a claim
+//! finds a slot, no frame is torn or raced for, positions grow, and a reader that runs alone gets the newest K; each ordering
+//! made weaker is found. A test holds its orderings to these sources; its steps are a translation by hand.
+//!
+//! What is left: load buffering, larger sizes, and what the compiler makes of it.
 
 use crate::spec::MAX_READERS;
 use crate::sync::{AtomicU64, Ordering};
