@@ -2,7 +2,19 @@
 //!
 //! A host starts a camera where it opens the decoder, writes its frames through a [`CameraWriter`] on the decode thread,
 //! and stops it by dropping that. AI code in the same process [watches](FrameExport::watch) cameras and borrows frames in
-//! place. Beneath is one [ring](vas_ring) per camera; this crate gives it memory, and another one when frames outgrow it.
+//! place.
+//! Beneath is one [ring](vas_ring) per camera; this crate gives it memory, and another one when frames outgrow it.
+//!
+//! ```text
+//!  host                                                        AI code
+//!  FrameExport::from_env() ------- clone ------------------> FrameExport
+//!       | camera("gate")                                          | watch(..), subscribe(..)
+//!       v                                                         v
+//!  CameraWriter --claim, publish--> [ ring of "gate" ] --lease--> Readers, Reader --> Frame
+//!  (in a Tap, on the                      ^
+//!   decode thread)                        | maps, touches, resizes, takes back
+//!                              thread "frame-export"
+//! ```
 //!
 //! ```
 //! use std::time::Duration;
@@ -70,6 +82,34 @@
 //! Small programs, to be started with `cargo run --example`: `one_camera`, `many_cameras` in batches for worker threads,
 //! `on_request`, and `ndarray_image` for the views of those crates.
 //!
+//! # Memory
+//!
+//! A ring has K + R * B + 1 slots of one frame: `AI_FRAME_EXPORT_DEPTH`, and `_MAX_READERS` times `_READER_LEASES`.
+//! [`Settings::ring_bytes`] is the exact sum, and the table at [`Settings`] has it for usual sizes. A reader that takes
+//! every frame one after the other needs as much depth as it is ever late, in frames; one that wants the newest needs little.
+//! Give a reader one lease for each frame that its code holds at once, those in its queues included: leases that are out
+//! cost other readers nothing.
+//!
+//! A camera that does not fit is [suspended](CameraState::Suspended), with what it needs and what there is, and tried again
+//! when the control side looks; the others are not touched. What stops being used stays mapped for a second, for a camera
+//! that reconnects.
+//!
+//! # Questions
+//!
+//! * **Does the host fork?** Call [`FrameExport::from_env`] after it became a daemon. Children that exec are fine; a child
+//!   that does not has no frames: rings are not mapped there, and touching a lease ends it.
+//! * **Containers?** The limits of memory cgroups, of both versions and of all that are above, are looked at before memory is
+//!   mapped and while it is touched, and [`Settings::memory_reserve`] is left to the host. What the host takes after that,
+//!   running cameras do not give back: size the reserve for its growth.
+//! * **Huge pages?** They are asked for where the kernel has them, since copies into large frames are faster then.
+//!   `AI_FRAME_EXPORT_HUGE_PAGES=off` if the system is short of them.
+//! * **Async?** [`Readers::poll`] does not wait, and [`Readers::next_look`] says when to call it next, for the runtime's
+//!   timer. Or wait on a thread and send frames on: they are `Send`, `Sync` and `'static`.
+//! * **Metrics?** [`FrameExport::stats`] is plain numbers, [`FrameExport::camera_stats`] those of one camera; neither disturbs
+//!   a writer or a reader. `missed.unwanted` is no loss, [`Missed::lost`] is the rest.
+//! * **Who is told what?** Problems with settings once, at the start; what happens to a camera as events of `tracing`, if that
+//!   feature is on; the same to readers as [`News`]. Nothing per frame.
+//!
 //! # What it promises
 //!
 //! * **Off is off.** No buffer, no thread, no allocation; a writer that does nothing is one test of one field.
@@ -93,8 +133,7 @@
 //!
 //! # What it is not
 //!
-//! It does not wake readers or share memory with other processes. A forked child has no frames: rings are not mapped
-//! there, and touching a lease ends it. To fork and exec is fine. Frames are in no core dump.
+//! It does not wake readers or share memory with other processes. Frames are in no core dump.
 //!
 //! # Features
 //!
