@@ -88,7 +88,7 @@ impl Running {
 }
 
 impl Camera {
-    /// As ids begin with 0 and each frame that is offered takes one.
+    /// The id of the frame that is offered next: ids begin with 0, and each frame that was offered took one.
     fn next_frame_id(&self) -> u64 {
         self.published.wrapping_add(self.dropped.total())
     }

@@ -137,7 +137,7 @@ impl Mapping {
                 .map_err(io::Error::from)?;
         let base = NonNull::new(base.cast::<u8>()).ok_or(io::Error::from(io::ErrorKind::OutOfMemory))?;
         let (returned, given_back) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let mapping = Self { base, len, is_torn: AtomicBool::new(false), returned, given_back, share };
+        let mut mapping = Self { base, len, is_torn: AtomicBool::new(false), returned, given_back, share };
         // A fork would make the decode thread's next write to each page fault and copy it. A child has no use for it.
         let _ = mapping.advise(0..len, Advice::LinuxDontFork);
         // What cameras see is nobody's business who is sent a core dump, and would be most of it.
@@ -179,9 +179,9 @@ impl Mapping {
     }
 
     /// Writes to every page.
-    fn touch(&self, range: Range<usize>) {
+    fn touch(&mut self, range: Range<usize>) {
         for offset in range.step_by(rustix::param::page_size()) {
-            // SAFETY: within the mapping, which nobody else has yet.
+            // SAFETY: within the mapping, which is borrowed exclusively: no ring uses it.
             unsafe { self.base.as_ptr().add(offset).write_volatile(0) };
         }
     }
@@ -408,7 +408,7 @@ mod tests {
     fn pages_are_there_after_a_touch_by_hand() {
         let budget = Budget::new(1 << 20);
         let share = budget.reserve(64 << 10).unwrap();
-        let mapping = Mapping::new(share, HugePages::Off, always).unwrap();
+        let mut mapping = Mapping::new(share, HugePages::Off, always).unwrap();
         mapping.advise(0..mapping.len, Advice::LinuxDontNeed).unwrap();
         assert_eq!(present(&mapping), 0);
         mapping.touch(0..mapping.len);

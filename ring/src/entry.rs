@@ -1,6 +1,6 @@
 //! What travels with each frame.
 
-use core::fmt;
+use core::fmt::{self, Write as _};
 use core::str;
 
 use bytemuck::{Pod, Zeroable};
@@ -349,8 +349,14 @@ impl str::FromStr for CameraId {
 }
 
 impl fmt::Display for CameraId {
+    /// The name, in one line whatever it holds: control characters are escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+        let name = self.as_str();
+        if !name.contains(char::is_control) {
+            return f.pad(name);
+        }
+        name.chars()
+            .try_for_each(|c| if c.is_control() { write!(f, "{}", c.escape_default()) } else { f.write_char(c) })
     }
 }
 
@@ -436,6 +442,12 @@ mod tests {
         assert!(wide.as_str().starts_with(&("x".repeat(21) + "~")) && wide.as_str().len() == 38, "{wide}");
         assert_eq!(CameraId::from_name(""), CameraId::from_name("unnamed"));
         assert_ne!(CameraId::from_name(""), CameraId::default());
+    }
+
+    #[test]
+    fn a_name_is_shown_in_one_line() {
+        assert_eq!(CameraId::from_name("a\nb\u{1b}[2J").to_string(), "a\\nb\\u{1b}[2J");
+        assert_eq!(format!("{:>6}", CameraId::from_name("gate")), "  gate");
     }
 
     /// The entry is plain old data: any bytes are one, and none of its accessors panics on them.

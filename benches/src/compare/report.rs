@@ -64,7 +64,7 @@ pub struct Table {
 /// One contender's figures.
 #[derive(Debug, Serialize)]
 pub struct Row {
-    /// Who.
+    /// The contender's name.
     pub contender: &'static str,
     /// In which part.
     pub kind: Kind,
@@ -75,13 +75,13 @@ pub struct Row {
 /// Something to reach.
 #[derive(Debug, Serialize)]
 pub struct Target {
-    /// What.
+    /// The figure that is to be reached.
     pub what: &'static str,
     /// At most this.
     pub at_most: f64,
     /// What it is; none when it could not be measured here.
     pub is: Option<f64>,
-    /// Of what.
+    /// The unit of both numbers.
     pub unit: &'static str,
 }
 

@@ -198,7 +198,7 @@ pub struct Entry<T> {
 
 /// Turns a stage of any contender into one type.
 pub trait Wrap<T> {
-    /// Does that.
+    /// The stage, as the one type.
     fn wrap<C: Contender>(&self, stage: Stage<C>) -> T;
 }
 

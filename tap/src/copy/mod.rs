@@ -4,8 +4,8 @@
 //! stores past the cache: it spares the way, and the reader has to fetch everything from memory. The *fast string* copy
 //! is the processor's own: it spares the way and leaves the lines in the cache, for planes in one piece.
 //!
-//! Slots whose last frame a reader had are in the reader's cache. To take their lines back costs a way from core to
-//! core for each, which depends on where the two cores are. Large frames do not stay in this core's share of the cache
+//! Slots whose last frame a reader had are in the reader's cache. A store that goes through the cache has each line
+//! fetched from there first, which takes as long as the two cores are apart. Large frames do not stay in this core's share of the cache
 //! until their slot's turn comes again. So which kernel is the cheapest depends on the machine and on where the readers
 //! run, and [`CopyMode::Auto`] finds it out: see [`learner`]. Until it has, it uses the fast string copy where there is
 //! one, and streams slots that were leased and large frames where not. Small frames are always copied by the ordinary

@@ -206,7 +206,7 @@ pub enum Alone {
     Held,
 }
 
-/// Does that.
+/// Runs one contender alone, as `task` says.
 ///
 /// # Errors
 ///

@@ -77,6 +77,12 @@ pub fn targets(report: &Report) -> Vec<Target> {
         target("slow readers: frames refused", 0.0, refused(), "frames"),
         target("copies for a reader at 5 per second", 5.2, demand("5 per second", "copies/s"), "a second"),
         target(
+            "copies that a reader at 5 per second is short of",
+            0.0,
+            demand("5 per second", "copies/s").map(|copies| (5.0 - copies).max(0.0)),
+            "a second",
+        ),
+        target(
             "decode + export at 5 per second, to decoding alone",
             1.008,
             demand("5 per second", "wall to none"),
