@@ -105,13 +105,36 @@ pub trait RawFrame<B: Binding<Frame = Self>>: Sized {}
 /// `as_av_frame` gives null or a frame that is as FFmpeg made it, for as long as the wrapper is borrowed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a frame that the tap knows",
-    note = "name it once in the host: `vas_tap::binding!(path::to::ffi, unsafe path::to::Frame);`",
-    note = "or offer its pointer: `unsafe {{ tap.offer_ptr(frame.as_ptr()) }}`"
+    note = "if it wraps an AVFrame, name it once in the host: `vas_tap::binding!(path::to::ffi, unsafe path::to::Frame);`",
+    note = "or offer the AVFrame's pointer: `unsafe {{ tap.offer_ptr(frame.as_ptr()) }}`",
+    note = "if its pixels are the host's own, write them through the sink: `demand`, `claim`, `publish`"
 )]
 pub unsafe trait Frame<B: Binding> {
     /// The wrapped frame.
     #[doc(hidden)]
     fn as_av_frame(&self) -> *const B::Frame;
+}
+
+/// A pointer to a `T`, so that a wrapper of anything else is found when it is compiled.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "the wrapper's `as_ptr` gives no pointer to the `AVFrame` of the binding's module"
+)]
+pub trait PointerTo<T> {
+    /// The pointer.
+    fn pointer(self) -> *const T;
+}
+
+impl<T> PointerTo<T> for *const T {
+    fn pointer(self) -> *const T {
+        self
+    }
+}
+
+impl<T> PointerTo<T> for *mut T {
+    fn pointer(self) -> *const T {
+        self
+    }
 }
 
 /// A fraction of seconds, such as FFmpeg's `AVRational`.
@@ -346,7 +369,8 @@ macro_rules! binding {
                     fn as_av_frame(&self) -> *const ffi::AVFrame {
                         #[allow(unused_unsafe)]
                         // SAFETY: reads the pointer. Some bindings have that unsafe.
-                        unsafe { self.as_ptr() }.cast()
+                        let frame = unsafe { self.as_ptr() };
+                        private::PointerTo::<ffi::AVFrame>::pointer(frame)
                     }
                 }
             )*

@@ -54,6 +54,21 @@
 //! # Ok(()) }
 //! ```
 //!
+//! What wraps something else than that binding's `AVFrame` does not compile:
+//!
+//! ```compile_fail,E0277
+//! struct Pixels(Vec<u8>);
+//!
+//! impl Pixels {
+//!     fn as_ptr(&self) -> *const u8 {
+//!         self.0.as_ptr()
+//!     }
+//! }
+//!
+//! vas_tap::binding!(ffmpeg_next::ffi, unsafe crate::Pixels);
+//! # fn main() {}
+//! ```
+//!
 //! # What it promises
 //!
 //! * **It never hurts the decoder.** An offer does not fail, block, allocate, call the system or unwind; it says what
@@ -96,7 +111,9 @@ pub mod __private {
 
     pub use vas_ring::Rational;
 
-    pub use crate::binding::{Binding, Descriptor, Fields, Frame, RawFrame, TimeBase, field_bytes, flag_fields};
+    pub use crate::binding::{
+        Binding, Descriptor, Fields, Frame, PointerTo, RawFrame, TimeBase, field_bytes, flag_fields,
+    };
     #[cfg(feature = "ffmpeg-next")]
     pub use crate::ffmpeg_next_binding::FfmpegNext;
 }
