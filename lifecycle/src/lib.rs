@@ -74,7 +74,7 @@
 //! | `missed.unwanted` | frames that the reader did not ask for | nothing: it is no loss |
 //! | `missed.overwritten`, `skipped` | the reader was too slow for frames that it wants | a lower [`Rate`], or raise `AI_FRAME_EXPORT_DEPTH` |
 //! | `missed.refused` | frames that passed while all leases were out | as for refusals |
-//! | `missed.dropped` | offered and never published | the camera's [`dropped`](CameraStats::dropped), by [`DropCause`] |
+//! | `missed.dropped` | offered and never published, or while the reader had no place | the camera's [`dropped`](CameraStats::dropped), by [`DropCause`]; a frame or so at each start, while the ring is made, is no fault |
 //! | [`ReaderStats::oldest_lease_time`] grows | a lease is held for long, or was leaked, under [this name](ReaderStats::name) | find who holds it; nobody else is hurt |
 //! | [`SampleError`] | a row is not samples of the kind asked for | [`Lease::component`], which gives values of any format of integers |
 //! | [`LengthError`] | the buffer is not as long as the rows | [`PlaneView::packed_bytes`] |
@@ -107,6 +107,8 @@
 //!   timer. Or wait on a thread and send frames on: they are `Send`, `Sync` and `'static`.
 //! * **Metrics?** [`FrameExport::stats`] is plain numbers, [`FrameExport::camera_stats`] those of one camera; neither disturbs
 //!   a writer or a reader. `missed.unwanted` is no loss, [`Missed::lost`] is the rest.
+//! * **A reader that rests?** As long as it is there, copies are made for it and a ring that ended is kept for it. Drop it, or
+//!   set [`Rate::OnRequest`] meanwhile. Counts go up to the last frame that was looked for: poll to the end before a sum.
 //! * **Who is told what?** Problems with settings once, at the start; what happens to a camera as events of `tracing`, if that
 //!   feature is on; the same to readers as [`News`]. Nothing per frame.
 //!
@@ -130,6 +132,14 @@
 //! camera runs, and then looks every 5 ms, which takes less than a microsecond per camera. Memory is mapped on up to four
 //! threads called `frame-memory`, which end when there is no more to map. All of these block every signal, and are
 //! scheduled as the process's first thread but never in real time.
+//!
+//! # Where to start reading
+//!
+//! `export.rs` is the host's handle, `writer.rs` the decode thread's end, `readers.rs` and `reader.rs` the AI side's. What is
+//! behind them: `registry.rs` knows all cameras and takes a look at each that runs, `camera.rs` is one of them, `handover.rs`
+//! passes rings to its decode thread, `inbox.rs` to its readers; `demand.rs` and `rate.rs` decide which frames are copied,
+//! `cadence.rs` when to look for them; `pool.rs`, `memory.rs` and `available.rs` are about memory. A setting is a line in
+//! `settings.rs`. Who changes `handover.rs`, `demand.rs` or `inbox.rs` runs `cargo xtask loom`.
 //!
 //! # What it is not
 //!

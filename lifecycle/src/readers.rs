@@ -161,6 +161,9 @@ impl Readers {
     /// Asks each camera for one frame that is offered from now on, also while none is due. A camera that was asked
     /// before and has not given one yet is asked anew: what is offered before is not handed out any more. Does nothing
     /// for readers that get every frame.
+    ///
+    /// A request stays until it is answered, also beyond the time-out of a wait: a camera that was asked while it was not
+    /// there answers when it is. Look at [`FrameEntry::camera_id`](crate::FrameEntry::camera_id), or have a reader for each.
     pub fn request(&mut self) {
         self.take_newcomers();
         let now = monotonic_ns();

@@ -228,7 +228,7 @@ fn settings_that_no_ring_is_possible_with() {
     assert!(FrameExport::new(Settings::default()).problems().is_empty());
 }
 
-/// The table of settings in the documentation names each, and so does that of the README.
+/// The table of settings in the documentation names each. (A test of the benches looks at that of the README.)
 #[test]
 fn all_settings_are_documented() {
     let unknown = of([("x", "")]).unwrap_err().remove(0);

@@ -65,7 +65,7 @@ pub struct FrameEntry {
     pub chroma_location: u8,
     /// How the picture is to be turned for display.
     pub orientation: Orientation,
-    /// Always 0.
+    /// Always 0. It fills the entry up to a multiple of 8 bytes.
     pub reserved: u8,
 }
 
@@ -88,7 +88,7 @@ impl FrameEntry {
     /// Takes over `from`, all but what is the same for all frames of a ring and is in `self` already, and with this id.
     ///
     /// Field by field, straight into the slot: an entry that is put together aside would be copied twice. Every field is
-    /// named, so that one that is added and forgotten here does not compile.
+    /// named, so that one that is added and forgotten here does not compile; that each is taken over is tested.
     #[inline]
     pub(crate) fn set(&mut self, frame_id: u64, from: &Self) {
         let Self {
@@ -444,6 +444,17 @@ mod tests {
         assert_ne!(CameraId::from_name(""), CameraId::default());
     }
 
+    /// All of an entry but what the ring knows itself.
+    #[test]
+    fn every_byte_is_taken_over() {
+        let from: FrameEntry = bytemuck::pod_read_unaligned(&[0x5a; size_of::<FrameEntry>()]);
+        let mut to = FrameEntry::default();
+        to.set(7, &from);
+        let common = FrameEntry::default();
+        let (epoch, generation, camera_id) = (common.epoch, common.generation, common.camera_id);
+        assert_eq!(to, FrameEntry { frame_id: 7, epoch, generation, camera_id, ..from });
+    }
+
     #[test]
     fn a_name_is_shown_in_one_line() {
         assert_eq!(CameraId::from_name("a\nb\u{1b}[2J").to_string(), "a\\nb\\u{1b}[2J");
@@ -453,7 +464,7 @@ mod tests {
     /// The entry is plain old data: any bytes are one, and none of its accessors panics on them.
     #[test]
     fn hostile_bytes() {
-        let entry: FrameEntry = bytemuck::pod_read_unaligned(&[0xff; 216]);
+        let entry: FrameEntry = bytemuck::pod_read_unaligned(&[0xff; size_of::<FrameEntry>()]);
         assert_eq!(entry.camera_id.as_str(), "");
         assert_eq!(entry.geometry.pixel_format.name(), "");
         assert_eq!(entry.planes().len(), 4);

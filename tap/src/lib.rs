@@ -79,6 +79,13 @@
 //! * **It costs one copy, and without readers none.** See [`CopyMode`] for how the copy is done.
 //! * **Off, it is a compare and a branch.**
 //!
+//! # Where to start reading
+//!
+//! `tap.rs` is an offer from its beginning to its end. What is read of an AVFrame goes through `Fields` and the macro in
+//! `binding.rs`; `plan.rs` turns these into what is copied where, `bounds.rs` holds that against the frame's buffers,
+//! `picture.rs` makes the entry, and `copy` has the kernels. `unsafe` rests on `bounds.rs` and `plan.rs`: who changes
+//! those runs `cargo test -p vas-tap --test random` with ten million frames (`VAS_FUZZ_FRAMES`).
+//!
 //! # What it is not
 //!
 //! It converts, scales and downloads nothing: a reader gets the samples that the decoder made. A frame's pointers

@@ -2,7 +2,7 @@
 
 use core::ffi::c_int;
 
-use vas_ring::{ColorRange, FrameEntry, FrameFlags, Geometry, Orientation, Rational};
+use vas_ring::{CameraId, ColorRange, FrameEntry, FrameFlags, Geometry, Orientation, Rational};
 
 use crate::binding::Fields;
 use crate::plan::Plan;
@@ -12,7 +12,15 @@ pub(crate) fn entry(fields: &Fields, plan: &Plan, orientation: Orientation, time
     let [num, den] = fields.sample_aspect_ratio;
     // FFmpeg's numbers are those of H.273; 2 is "unspecified".
     let h273 = |number: c_int| u8::try_from(number).unwrap_or(2);
+    // Every field is named, so that one that is added and forgotten here does not compile.
     FrameEntry {
+        // Set by the ring.
+        frame_id: 0,
+        epoch: 0,
+        generation: 0,
+        camera_id: CameraId::default(),
+        // Set by the tap.
+        monotonic_ns: 0,
         raw_pts: if fields.pts == FrameEntry::NO_PTS { fields.best_effort_timestamp } else { fields.pts },
         time_base,
         geometry: Geometry {
@@ -35,7 +43,7 @@ pub(crate) fn entry(fields: &Fields, plan: &Plan, orientation: Orientation, time
         color_transfer: h273(fields.color_trc),
         chroma_location: u8::try_from(fields.chroma_location).unwrap_or(0),
         orientation,
-        ..FrameEntry::default()
+        reserved: 0,
     }
 }
 
