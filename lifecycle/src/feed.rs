@@ -301,11 +301,13 @@ impl Feed {
         let is_answer = |request: &Request| note.is_some_and(|note| note.answers(*request));
         let mut is_wanted = self.pending.take_if(|request| is_answer(request)).is_some();
         if let Some((period, pacer)) = &mut self.pacer {
-            // The writer goes by the fastest reader. If it is this one, it has chosen for this one.
+            // The writer goes by the fastest reader. If it is this one, it has chosen for this one; but it may have chosen for
+            // another that has gone since, or begun anew with the camera.
             let chosen = note.and_then(|note| note.paced).filter(|_| self.wish.demand().paced_by() == Some(*period));
             is_wanted |= match chosen {
                 Some(is_due) => {
-                    is_due || self.last.is_some_and(|(last, ..)| stamp.saturating_sub(last) >= 2 * period.ns())
+                    let is_late = || self.last.is_some_and(|(last, ..)| stamp.saturating_sub(last) >= 2 * period.ns());
+                    (is_due || is_late()) && pacer.is_allowed(stamp)
                 }
                 None => pacer.is_due(stamp),
             };

@@ -89,17 +89,26 @@ pub(crate) struct Pacer {
     due: u64,
     /// When the last one was taken; none before the first.
     last: Option<u64>,
+    /// Later than a period before this, one more keeps to the last sentence above.
+    bound: u64,
 }
 
 impl Pacer {
     pub(crate) fn new(period: Period) -> Self {
-        Self { period: period.ns(), due: 0, last: None }
+        Self { period: period.ns(), due: 0, last: None, bound: 0 }
     }
 
     /// Whether a frame that is offered at `now` is due.
     #[inline]
     pub(crate) fn is_due(&self, now: u64) -> bool {
         now >= self.due()
+    }
+
+    /// Whether a frame that is offered at `now`, and that somebody else's pacer chose, is no more than was promised. One
+    /// that this pacer says is due always is.
+    #[inline]
+    pub(crate) fn is_allowed(&self, now: u64) -> bool {
+        now.saturating_add(self.period - 1) >= self.bound
     }
 
     /// From when on a frame is due.
@@ -117,6 +126,9 @@ impl Pacer {
             now.saturating_add(self.period - self.period / 8)
         };
         self.last = Some(now);
+        // The k-th after this one comes after k - 1 periods. Frames that were asked for beside the rate do not add up.
+        let next = self.bound.max(now).saturating_add(self.period);
+        self.bound = next.min(now.saturating_add(2 * self.period));
     }
 
     /// Goes on with another period.
@@ -125,6 +137,7 @@ impl Pacer {
         if period != self.period {
             self.period = period;
             self.due = self.last.map_or(0, |last| last.saturating_add(period));
+            self.bound = self.bound.min(self.last.map_or(0, |last| last.saturating_add(2 * period)));
         }
     }
 }

@@ -10,12 +10,15 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::thread::{Builder, JoinHandle};
 
+/// Bytes of stack: many times what is used, and little of an address space that the host may have limited.
+const STACK: usize = 256 << 10;
+
 /// Starts a thread that blocks every signal, with the process's own scheduling.
 ///
 /// Signals are blocked on the calling thread while the new one is started, which inherits that: it never is without.
 pub(crate) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     let _blocked = BlockedSignals::new()?;
-    Builder::new().name(name.into()).spawn(move || {
+    Builder::new().name(name.into()).stack_size(STACK).spawn(move || {
         schedule_as_the_process();
         run();
     })

@@ -118,8 +118,9 @@ impl Writer {
         }
     }
 
-    /// The id that the next frame gets.
+    /// The id that the next frame gets. A claim that was leaked with `mem::forget` is counted as abandoned first.
     pub fn next_frame_id(&mut self) -> u64 {
+        self.abandon();
         self.state().0.next_frame_id
     }
 
