@@ -118,9 +118,8 @@ impl Writer {
         }
     }
 
-    /// The id that the next frame gets. A claim that was leaked with `mem::forget` is counted as abandoned first.
+    /// The id that the next frame gets. A claim that was leaked with `mem::forget` is counted by the next claim, before.
     pub fn next_frame_id(&mut self) -> u64 {
-        self.abandon();
         self.state().0.next_frame_id
     }
 
