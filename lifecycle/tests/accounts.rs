@@ -6,10 +6,10 @@ mod common;
 
 use std::time::Duration;
 
-use common::{check, eventually, state};
+use common::{check, eventually, offer_at, state};
 use proptest::prelude::*;
 use vas_lifecycle::{
-    CameraState, CameraWriter, DropCause, Frame, FrameEntry, FrameExport, FrameSink, Rate, Reader, Settings, Watch,
+    CameraState, CameraWriter, DropCause, Frame, FrameExport, FrameSink, Rate, Reader, Settings, Watch,
 };
 
 const SIZES: [usize; 3] = [500, 3_000, 9_000];
@@ -87,19 +87,6 @@ impl One {
     }
 }
 
-fn offer(writer: &mut CameraWriter, bytes: usize, now: u64) -> Result<u64, DropCause> {
-    if let Err(cause) = writer.demand(|| now) {
-        writer.skip(cause);
-        return Err(cause);
-    }
-    let mut claim = writer.claim(bytes)?;
-    let id = claim.frame_id();
-    let pixels = &mut claim.pixels_mut()[..bytes];
-    pixels[..8].copy_from_slice(&id.to_ne_bytes());
-    pixels[bytes - 8..].copy_from_slice(&id.to_ne_bytes());
-    Ok(claim.publish(&FrameEntry { bytes: bytes as u32, monotonic_ns: now, ..FrameEntry::default() }))
-}
-
 /// Everything is in the books: of the camera, of each reader, and of who looks at both from outside.
 fn settle(export: &FrameExport, ones: &mut [One], offered: u64) {
     eventually("stopped", || state(export, "a") != CameraState::Running || offered == 0);
@@ -136,7 +123,7 @@ proptest! {
                     let Some(writer) = &mut writer else { continue };
                     for _ in 0..frames {
                         now += apart * 1_000_000;
-                        let _ = offer(writer, size, now);
+                        let _ = offer_at(writer, size, now);
                         offered += 1;
                     }
                 }

@@ -7,7 +7,7 @@ mod common;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{check, eventually, id, start, state};
+use common::{check, eventually, id, offer_at, start, state};
 use vas_lifecycle::{
     CameraState, CameraWriter, DropCause, FrameEntry, FrameExport, FrameSink, Rate, Reader, ReaderStats, Settings,
     Watch,
@@ -20,20 +20,6 @@ const SOON: Duration = Duration::from_secs(10);
 
 fn export() -> FrameExport {
     FrameExport::new(Settings { max_readers: 4, depth: 4, ..Settings::default() })
-}
-
-/// What the tap does, at an invented time.
-fn offer_at(writer: &mut CameraWriter, bytes: usize, now: u64) -> Result<u64, DropCause> {
-    if let Err(cause) = writer.demand(|| now) {
-        writer.skip(cause);
-        return Err(cause);
-    }
-    let mut claim = writer.claim(bytes)?;
-    let id = claim.frame_id();
-    let pixels = &mut claim.pixels_mut()[..bytes];
-    pixels[..8].copy_from_slice(&id.to_ne_bytes());
-    pixels[bytes - 8..].copy_from_slice(&id.to_ne_bytes());
-    Ok(claim.publish(&FrameEntry { bytes: bytes as u32, monotonic_ns: now, ..FrameEntry::default() }))
 }
 
 fn offer(writer: &mut CameraWriter, bytes: usize) -> Result<u64, DropCause> {

@@ -51,14 +51,28 @@ pub fn room_for(settings: Settings, rings: &[usize]) -> Settings {
     Settings { memory_budget: bytes, ..settings }
 }
 
-/// What the tap does: offers a frame. Its id is at the start and at the end of its pixels.
+/// What the tap does, at an invented time: offers a frame, if somebody wants it.
+pub fn offer_at(writer: &mut CameraWriter, bytes: usize, now: u64) -> Result<u64, DropCause> {
+    if let Err(cause) = writer.demand(|| now) {
+        writer.skip(cause);
+        return Err(cause);
+    }
+    publish(writer, bytes, now)
+}
+
+/// Offers a frame, whoever wants it.
 pub fn offer(writer: &mut CameraWriter, bytes: usize) -> Result<u64, DropCause> {
+    publish(writer, bytes, monotonic_ns())
+}
+
+/// The frame's id is at the start and at the end of its pixels.
+fn publish(writer: &mut CameraWriter, bytes: usize, now: u64) -> Result<u64, DropCause> {
     let mut claim = writer.claim(bytes)?;
     let id = claim.frame_id();
     let pixels = &mut claim.pixels_mut()[..bytes];
     pixels[..8].copy_from_slice(&id.to_ne_bytes());
     pixels[bytes - 8..].copy_from_slice(&id.to_ne_bytes());
-    let entry = FrameEntry { bytes: bytes as u32, monotonic_ns: monotonic_ns(), ..FrameEntry::default() };
+    let entry = FrameEntry { bytes: bytes as u32, monotonic_ns: now, ..FrameEntry::default() };
     assert_eq!(claim.publish(&entry), id);
     Ok(id)
 }
